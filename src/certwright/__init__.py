@@ -1,0 +1,3 @@
+"""certwright: X.509 certificates as declarative resources, on Kubernetes and without it."""
+
+__version__ = "0.1.0"

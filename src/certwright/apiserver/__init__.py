@@ -1,0 +1,1 @@
+"""Being a Kubernetes API: a log on SQLite, the write path, schemas, apply, watch, discovery."""

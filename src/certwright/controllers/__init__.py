@@ -1,0 +1,1 @@
+"""The shell around plan: gather, plan, apply. One engine for every kind."""

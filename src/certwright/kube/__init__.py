@@ -1,0 +1,1 @@
+"""Talking to any Kubernetes API: requests as values, client, watcher, store, queue, runner, events."""

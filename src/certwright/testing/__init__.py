@@ -1,0 +1,1 @@
+"""Shipped to users: builders of objects and a virtual clock."""
