@@ -1,0 +1,186 @@
+"""The work queue of a controller: level-triggered keys, the earliest due time wins, back-off per key.
+
+It is not a rate limiter: no bucket is shared between keys, so what cannot succeed never delays what can.
+It says when a key runs; `runner` says how many run at once.
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from certwright.kube.schedule import Schedule
+
+K = TypeVar("K", bound=Hashable)
+
+
+class QueueClosed(Exception):  # noqa: N818 - says what happened, as StopIteration does
+    """The queue was closed; no key will ever come again."""
+
+
+def backoff(key: Hashable, failures: int, base: float, cap: float) -> float:
+    """Seconds to wait after the `failures`-th failure in a row: base, doubled each time, at most `cap`.
+
+    Up to a quarter is taken off, by an amount that depends on the key and the count only: keys that fail
+    together do not retry together, and a test sees the same delays every time.
+    """
+    full = min(cap, base * 2.0 ** min(failures - 1, 60))
+    seed = zlib.crc32(f"{key!r}:{failures}".encode())
+    return full * (1 - 0.25 * seed / 0xFFFFFFFF)
+
+
+class Queue(Generic[K]):
+    """A de-duplicated queue of keys for one event loop.
+
+    `clock` gives seconds on the loop's scale (default: the running loop's `time`). `base` and `cap` bound
+    the back-off of one key, in seconds. `owns` drops keys that another shard works on.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] | None = None,
+        *,
+        base: float = 1.0,
+        cap: float = 30.0,
+        owns: Callable[[K], bool] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._base = base
+        self._cap = cap
+        self._owns = owns
+        self._schedule: Schedule[K] = Schedule()
+        self._failures: dict[K, int] = {}
+        self._getters: deque[asyncio.Future[None]] = deque()
+        self._idlers: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def add(self, key: K) -> None:
+        """Run `key` as soon as possible; if it runs now, once more afterwards."""
+        self.add_after(key, 0.0)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Run `key` in `seconds` (at once if not positive), or earlier if it was due earlier."""
+        if self._closed or (self._owns is not None and not self._owns(key)):
+            return
+        self._schedule.add(key, self._now() + max(0.0, seconds))
+        self._wake()
+
+    def fail(self, key: K) -> float:
+        """Count a failure of `key` and run it again after its back-off; returns that delay in seconds."""
+        failures = self._failures.get(key, 0) + 1
+        self._failures[key] = failures
+        delay = backoff(key, failures, self._base, self._cap)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """Reset the back-off of `key`. Its due time, if any, stays."""
+        self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        """How often `key` failed since it was last forgotten."""
+        return self._failures.get(key, 0)
+
+    async def get(self) -> K:
+        """Wait for the key that has been due longest; the caller must call `done` with it.
+
+        Raises QueueClosed once the queue is closed.
+        """
+        while True:
+            if self._closed:
+                raise QueueClosed
+            key = self._schedule.pop(self._now())
+            if key is not None:
+                self._wake()  # another key may be due as well, and the timer belongs to the next one
+                return key
+            await self._wait_turn()
+
+    def done(self, key: K) -> None:
+        """Say that the work on `key` ended, well or not."""
+        self._schedule.done(key)
+        self._wake()
+
+    async def idle(self) -> None:
+        """Wait until nothing is due and nothing runs; keys that are due later do not count."""
+        while not self._closed and not self._schedule.is_idle(self._now()):
+            future = asyncio.get_running_loop().create_future()
+            self._idlers.append(future)
+            await future
+
+    def close(self) -> None:
+        """Hand out no more keys; everyone who waits is woken."""
+        self._closed = True
+        self._set_timer(None)
+        self._wake_idlers()
+        for future in self._getters:
+            if not future.done():
+                future.set_result(None)
+
+    @property
+    def running(self) -> int:
+        """How many keys are being worked on."""
+        return self._schedule.running
+
+    def next_due(self) -> float | None:
+        """When the next key that does not run is due, on the clock's scale; None if there is none."""
+        return self._schedule.next_due()
+
+    def __len__(self) -> int:
+        """How many keys wait, whenever they are due."""
+        return len(self._schedule)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._schedule
+
+    def _now(self) -> float:
+        return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
+
+    async def _wait_turn(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._getters.append(future)
+        self._wake()
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._wake()  # this turn was ours and nobody took it: pass it on
+            raise
+        finally:
+            with contextlib.suppress(ValueError):
+                self._getters.remove(future)
+
+    def _wake(self) -> None:
+        """Let one waiting getter look if a key is due, otherwise set the timer for the next due time."""
+        if self._closed:
+            return
+        now = self._now()
+        due = self._schedule.next_due()
+        if due is not None and due <= now:
+            self._wake_getter()
+            return
+        if not self._schedule.running:
+            self._wake_idlers()
+        self._set_timer(None if due is None else due - now)
+
+    def _wake_getter(self) -> None:
+        while self._getters:
+            future = self._getters.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
+
+    def _wake_idlers(self) -> None:
+        idlers, self._idlers = self._idlers, []
+        for future in idlers:
+            if not future.done():
+                future.set_result(None)
+
+    def _set_timer(self, delay: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if delay is not None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)

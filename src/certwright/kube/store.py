@@ -1,0 +1,212 @@
+"""The cache of one kind of object, with indexes. It does no I/O: a watcher and our own writes feed it.
+
+Invariants: an object never goes back to an older resourceVersion, and a deleted object (by uid) never comes
+back, whatever order watch events and the responses to our own writes arrive in. Subscribers hear of real
+changes only.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped objects) and name."""
+
+
+class Metadata(Protocol):
+    """What a store needs to know of an object's metadata."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def namespace(self) -> str | None: ...  # noqa: D102
+    @property
+    def uid(self) -> str: ...  # noqa: D102
+    @property
+    def resource_version(self) -> str: ...  # noqa: D102
+
+
+class HasMetadata(Protocol):
+    """Anything that can be stored; it need not be an API struct."""
+
+    @property
+    def metadata(self) -> Metadata: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=HasMetadata)
+Subscriber = Callable[[T | None, T | None], None]
+
+_TOMBSTONES = 4096
+"""How many deleted uids are remembered: an event is late by seconds, not by thousands of deletions."""
+
+
+def key_of(obj: HasMetadata) -> Key:
+    """The key an object is stored under."""
+    return (obj.metadata.namespace or "", obj.metadata.name)
+
+
+def version_of(obj: HasMetadata) -> int | None:
+    """The resourceVersion as a number; None where it is not one (then the order of arrival counts)."""
+    return parse_version(obj.metadata.resource_version)
+
+
+def parse_version(text: str) -> int | None:
+    """A resourceVersion as a number, None when it is absent or not a decimal number."""
+    return int(text) if text.isdecimal() else None
+
+
+class Store(Generic[T]):
+    """Objects of one kind by namespace and name.
+
+    `indexers` maps an index's name to a pure function that gives the values an object is found under.
+    `synced` is set by `reflect` after the first complete list.
+    """
+
+    def __init__(self, indexers: Mapping[str, Callable[[T], Iterable[str]]] | None = None) -> None:
+        self.synced = asyncio.Event()
+        self._objects: dict[Key, T] = {}
+        self._indexers = dict(indexers or {})
+        self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._indexers}
+        self._tombstones: dict[str, None] = {}
+        self._subscribers: list[Subscriber[T]] = []
+
+    def get(self, namespace: str | None, name: str) -> T | None:
+        """The object, or None; the namespace of a cluster-scoped object is None or empty."""
+        return self._objects.get((namespace or "", name))
+
+    def by_index(self, index: str, value: str) -> list[T]:
+        """The objects found under `value`, in order of arrival. Raises KeyError for an unknown index."""
+        return [self._objects[key] for key in self._indexes[index].get(value, ())]
+
+    def all(self) -> list[T]:
+        """Every object, in order of arrival."""
+        return list(self._objects.values())
+
+    def __len__(self) -> int:
+        """How many objects are stored."""
+        return len(self._objects)
+
+    def put(self, obj: T) -> bool:
+        """Take in an object from a watch event or from the response to our own write.
+
+        Ignored, with False, when the object is not newer than the stored one or is known to be deleted.
+        """
+        if obj.metadata.uid and obj.metadata.uid in self._tombstones:
+            return False
+        key = key_of(obj)
+        old = self._objects.get(key)
+        if old is None:
+            self._set(key, None, obj)
+            return True
+        if not _is_newer(obj, old):
+            return False
+        if _same_identity(obj, old):
+            self._set(key, old, obj)
+        else:
+            self._delete(key, old)
+            self._set(key, None, obj)
+        return True
+
+    def remove(self, obj: T) -> bool:
+        """Take note that `obj` is gone; its uid will never be stored again.
+
+        Returns False when it was not stored. A namesake that was created later stays.
+        """
+        self._bury(obj)
+        key = key_of(obj)
+        old = self._objects.get(key)
+        if old is None or (old is not obj and not _same_identity(obj, old) and not _is_newer(obj, old)):
+            return False
+        self._delete(key, old)
+        return True
+
+    def replace(self, objects: Iterable[T], resource_version: str = "", keep: Collection[Key] = ()) -> None:
+        """Make the content that of a complete list: put what is in it, remove what is not.
+
+        `resource_version` is the list's; a stored object newer than that (our own write, made after the list
+        was taken) stays. `keep` names objects that exist but could not be read.
+        """
+        listed: set[Key] = set(keep)
+        for obj in objects:
+            listed.add(key_of(obj))
+            self.put(obj)
+        at = parse_version(resource_version)
+        for key, old in [item for item in self._objects.items() if item[0] not in listed]:
+            version = version_of(old)
+            if at is None or version is None or version <= at:
+                self._bury(old)
+                self._delete(key, old)
+
+    def reset(self) -> None:
+        """Forget everything, tombstones too: the server's history was rewound (restored from a backup)."""
+        self._tombstones.clear()
+        for key, old in list(self._objects.items()):
+            self._delete(key, old)
+
+    def subscribe(self, callback: Subscriber[T]) -> Callable[[], None]:
+        """Call `callback(old, new)` on every real change: old is None on arrival, new is None on removal.
+
+        It is called synchronously, after the store has changed. What it raises is logged and reaches neither
+        the writer nor other subscribers. Returns a function that ends the subscription.
+        """
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def _set(self, key: Key, old: T | None, new: T) -> None:
+        before = self._index_values(old) if old is not None else {}
+        self._objects[key] = new
+        self._reindex(key, before, self._index_values(new))
+        self._notify(old, new)
+
+    def _delete(self, key: Key, old: T) -> None:
+        del self._objects[key]
+        self._reindex(key, self._index_values(old), {})
+        self._notify(old, None)
+
+    def _bury(self, obj: T) -> None:
+        if not obj.metadata.uid:
+            return
+        self._tombstones[obj.metadata.uid] = None
+        if len(self._tombstones) > _TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]
+
+    def _index_values(self, obj: T) -> dict[str, set[str]]:
+        values: dict[str, set[str]] = {}
+        for name, indexer in self._indexers.items():
+            try:
+                values[name] = set(indexer(obj))
+            except Exception:
+                log.exception("index %s failed for %s", name, "/".join(key_of(obj)))
+        return values
+
+    def _reindex(self, key: Key, before: dict[str, set[str]], after: dict[str, set[str]]) -> None:
+        for name, index in self._indexes.items():
+            old, new = before.get(name, set()), after.get(name, set())
+            for value in old - new:
+                keys = index[value]
+                keys.pop(key, None)
+                if not keys:
+                    del index[value]
+            for value in new - old:
+                index.setdefault(value, {})[key] = None
+
+    def _notify(self, old: T | None, new: T | None) -> None:
+        for callback in tuple(self._subscribers):
+            try:
+                callback(old, new)
+            except Exception:
+                log.exception("a subscriber failed")
+
+
+def _same_identity(a: HasMetadata, b: HasMetadata) -> bool:
+    return not a.metadata.uid or not b.metadata.uid or a.metadata.uid == b.metadata.uid
+
+
+def _is_newer(obj: HasMetadata, stored: HasMetadata) -> bool:
+    if obj.metadata.resource_version == stored.metadata.resource_version:
+        return not obj.metadata.resource_version and obj != stored
+    new, old = version_of(obj), version_of(stored)
+    return new is None or old is None or new > old
