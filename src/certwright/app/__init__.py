@@ -1,1 +1,1 @@
-"""The composition root: one small file per role, and the only place that wires things together."""
+"""Composition root: one small file per role, and what they share. Only the command line imports it."""
