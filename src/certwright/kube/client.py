@@ -121,12 +121,16 @@ class Client:
     ) -> Page[T]:
         """List one page. Raises Gone when the token `continue_` has expired."""
         request = requests.list_(selection, limit=limit, continue_=continue_)
-        page = self._decode(request, await self.send(request), RawPage)
+        page = await self.list_raw(request)
         decode = decoder(type_)
         items = [self._decode(request, bytes(raw), decode) for raw in page.items or ()]
         return Page(
             items=items, resource_version=page.metadata.resource_version, continue_=page.metadata.continue_
         )
+
+    async def list_raw(self, request: Request) -> RawPage:
+        """Send a list request and give its objects undecoded, for those who decode them one by one."""
+        return self._decode(request, await self.send(request), RawPage)
 
     async def list_(
         self,
