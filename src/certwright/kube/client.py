@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
+from certwright.api import codec
 from certwright.api.meta import Resource
 from certwright.kube import requests
 from certwright.kube.errors import (
@@ -360,7 +361,7 @@ class Client:
     def _decode(self, request: Request, body: bytes, type_: Decodable[T]) -> T:
         try:
             return decoder(type_)(body)
-        except ValueError as error:  # msgspec's errors are ValueErrors, and name a path but no value
+        except ValueError as error:  # names a path but no value
             raise Unreadable(200, "Unreadable", f"{request.call}: unreadable answer: {error}") from None
 
 
@@ -368,12 +369,12 @@ def decoder(type_: Decodable[T]) -> Callable[[bytes], T]:
     """The function that decodes into `type_`; a function is returned as it is."""
     if not isinstance(type_, type):
         return type_
-    return cast("Callable[[bytes], T]", _struct_decoder(type_))
+    return cast("Callable[[bytes], T]", _type_decoder(type_))
 
 
 @lru_cache(maxsize=128)
-def _struct_decoder(type_: type[T]) -> Callable[[bytes], T]:
-    return msgspec.json.Decoder(type_).decode
+def _type_decoder(type_: type[T]) -> Callable[[bytes], T]:
+    return lambda body: codec.decode(body, type_)
 
 
 def encode_object(resource: Resource, obj: object) -> bytes:
@@ -383,7 +384,7 @@ def encode_object(resource: Resource, obj: object) -> bytes:
         return msgspec.json.encode(head | dict(obj))
     present = {field.encode_name for field in msgspec.structs.fields(cast("msgspec.Struct", obj))}
     missing = {key: value for key, value in head.items() if key not in present}
-    body = msgspec.json.encode(obj)
+    body = codec.encode(obj)
     if not missing:
         return body
     prefix = msgspec.json.encode(missing)[:-1]

@@ -11,11 +11,12 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from certwright.api.meta import EVENTS, Resource
+from certwright.api.foreign import Event, EventSource, ObjectReference
+from certwright.api.meta import EVENTS, ObjectMeta, Resource, whole_second
 from certwright.kube.client import Client
 from certwright.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from certwright.kube.queue import Queue
@@ -33,17 +34,6 @@ _NAME_LIMIT: Final = 253
 
 _Key = tuple[str, str, str, str]
 """Kind, namespace, name and uid of the object events are about."""
-
-
-class ObjectReference(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The object an event is about (core/v1 ObjectReference)."""
-
-    api_version: str
-    kind: str
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
 
 
 def reference(resource: Resource, obj: HasMetadata) -> ObjectReference:
@@ -191,7 +181,7 @@ class EventRecorder:
 
     async def _raise_count(self, entry: _Entry, posted: _Posted) -> None:
         count = posted.count + entry.count
-        patch = {"count": count, "lastTimestamp": _timestamp(entry.last)}
+        patch = {"count": count, "lastTimestamp": whole_second(entry.last)}
         await self._client.merge_patch(EVENTS, posted.name, entry.namespace, patch, type_=_unread)
         posted.count, posted.last = count, entry.last
         self._posted.move_to_end(entry.identity)
@@ -199,7 +189,7 @@ class EventRecorder:
     async def _create(self, entry: _Entry) -> None:
         # A name that is taken is this very event: the answer to an earlier attempt was lost.
         with contextlib.suppress(AlreadyExists):
-            await self._client.create(EVENTS, _event(entry), entry.namespace)
+            await self._client.create(EVENTS, _event(entry))
         self._posted[entry.identity] = _Posted(name=entry.name, last=entry.last, count=entry.count)
         self._posted.move_to_end(entry.identity)
         if len(self._posted) > _REMEMBERED:
@@ -223,25 +213,20 @@ class EventRecorder:
             self._settled.set()
 
 
-def _event(entry: _Entry) -> dict[str, Any]:
+def _event(entry: _Entry) -> Event:
     identity = entry.identity
-    return {
-        "metadata": {"name": entry.name, "namespace": entry.namespace},
-        "involvedObject": entry.about,
-        "type": identity.type,
-        "reason": identity.reason,
-        "message": identity.message,
-        "source": {"component": identity.component},
-        "reportingComponent": identity.component,
-        "reportingInstance": "",
-        "firstTimestamp": _timestamp(entry.first),
-        "lastTimestamp": _timestamp(entry.last),
-        "count": entry.count,
-    }
-
-
-def _timestamp(at: datetime) -> datetime:
-    return at.replace(microsecond=0)
+    return Event(
+        metadata=ObjectMeta(name=entry.name, namespace=entry.namespace),
+        involved_object=entry.about,
+        type=identity.type,
+        reason=identity.reason,
+        message=identity.message,
+        source=EventSource(component=identity.component),
+        reporting_component=identity.component,
+        first_timestamp=whole_second(entry.first),
+        last_timestamp=whole_second(entry.last),
+        count=entry.count,
+    )
 
 
 def _unread(body: bytes) -> None:

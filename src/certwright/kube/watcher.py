@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from certwright.api.codec import DecodeError
 from certwright.api.meta import Resource
 from certwright.kube import requests
 from certwright.kube.client import Client, Decodable, decoder
@@ -294,7 +295,7 @@ class Watcher(Generic[T]):
                 namespace=meta.namespace,
                 name=meta.name,
                 resource_version=meta.resource_version,
-                error=str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__,
+                error=str(error) if isinstance(error, DecodeError) else type(error).__name__,
             )
         )
 
