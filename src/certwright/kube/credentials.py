@@ -107,6 +107,12 @@ class _PluginStatus(msgspec.Struct, frozen=True, rename="camel"):
     client_key_data: str | None = None
     expiration_timestamp: datetime | None = None
 
+    @property
+    def pair(self) -> PemPair | None:
+        if not self.client_certificate_data or not self.client_key_data:
+            return None
+        return self.client_certificate_data.encode(), self.client_key_data.encode()
+
 
 class _PluginAnswer(msgspec.Struct, frozen=True, rename="camel"):
     kind: str = ""
@@ -115,7 +121,7 @@ class _PluginAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Plugin:
-    """Runs a credential plugin, one at a time and off the event loop, and keeps its answer until it expires."""
+    """Runs a credential plugin in a process of its own, and keeps its answer until it expires."""
 
     def __init__(
         self,
@@ -140,10 +146,7 @@ class Plugin:
 
     def certificate(self) -> PemPair | None:
         """The client certificate of the plugin's answer, if it gave one."""
-        status = self._status
-        if status is None or not status.client_certificate_data or not status.client_key_data:
-            return None
-        return status.client_certificate_data.encode(), status.client_key_data.encode()
+        return self._status.pair if self._status is not None else None
 
     def rejected(self) -> bool:
         """Ask the plugin again."""
@@ -188,9 +191,7 @@ class Plugin:
         if answer.kind != "ExecCredential" or answer.api_version != self._plugin.api_version:
             raise self._failure(f"did not print an ExecCredential of {self._plugin.api_version}")
         status = answer.status
-        if status is None or not (
-            status.token or (status.client_certificate_data and status.client_key_data)
-        ):
+        if status is None or not (status.token or status.pair):
             raise self._failure("gave neither a token nor a client certificate with its key")
         return status
 

@@ -1,6 +1,6 @@
 """Reading kubeconfig files and a Pod's service account into a `ClusterConfig`, as client-go does.
 
-Every problem is a ConfigError of one line that names the file, the entry and the field. It connects to nothing.
+Every problem is a ConfigError of one line that names file, entry and field. It connects to nothing.
 """
 
 import base64
@@ -276,9 +276,7 @@ def _server(cluster: _Found, spec: _Cluster) -> str:
 
 def _tls(cluster: _Found, user: _Found | None) -> Tls:
     spec: _Cluster = cluster.entry.cluster
-    ca = _source(
-        cluster, "certificate-authority", spec.certificate_authority, spec.certificate_authority_data
-    )
+    ca = _ca(cluster, spec)
     if ca is not None and spec.insecure_skip_tls_verify:
         raise cluster.error("insecure-skip-tls-verify: contradicts certificate-authority; remove one")
     who: _User = user.entry.user if user is not None else _User()
@@ -294,6 +292,11 @@ def _tls(cluster: _Found, user: _Found | None) -> Tls:
         server_name=spec.tls_server_name,
         insecure=spec.insecure_skip_tls_verify,
     )
+
+
+def _ca(found: _Found, spec: _Cluster) -> Source | None:
+    file, data = spec.certificate_authority, spec.certificate_authority_data
+    return _source(found, "certificate-authority", file, data)
 
 
 def _source(found: _Found, field: str, file: str, data: str) -> Source | None:
@@ -351,9 +354,7 @@ def _plugin(user: _Found, spec: _Exec, cluster: _Found) -> ExecPlugin:
 def _cluster_info(cluster: _Found) -> dict[str, object]:
     """What a plugin with provideClusterInfo learns (client.authentication.k8s.io Cluster)."""
     spec: _Cluster = cluster.entry.cluster
-    ca = _source(
-        cluster, "certificate-authority", spec.certificate_authority, spec.certificate_authority_data
-    )
+    ca = _ca(cluster, spec)
     info: dict[str, object] = {
         "server": spec.server,
         "tls-server-name": spec.tls_server_name,

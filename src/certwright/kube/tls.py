@@ -29,11 +29,8 @@ class TlsContexts:
     def __init__(self, settings: Tls, now: Callable[[], float]) -> None:
         self._settings = settings
         self._now = now
-        self._files = tuple(
-            source.file
-            for source in (settings.ca, settings.certificate, settings.key)
-            if source and source.file
-        )
+        sources = (settings.ca, settings.certificate, settings.key)
+        self._files = tuple(source.file for source in sources if source and source.file)
         self._pair: PemPair | None = None
         self._stamp = _fingerprint(self._files)
         self._checked = now()

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-from aiohappyeyeballs import AddrInfoType
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -84,7 +83,7 @@ class HttpTransport:
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[Stream]:
-        """Send a request and give the body as it arrives. After a 401 the next stream uses fresh credentials."""
+        """Send a request and give the body as it arrives; after a 401 the next one uses fresh credentials."""
         response = await self._open(request)
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._credentials.rejected()
@@ -185,7 +184,7 @@ def _split_proxy(proxy: str | None) -> tuple[URL | None, aiohttp.BasicAuth | Non
     return url.with_user(None), auth
 
 
-def _socket(address: AddrInfoType) -> socket.socket:
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """A socket that notices within about a minute that its peer is gone, even when nothing is sent."""
     family, kind, protocol, _, _ = address
     made = socket.socket(family, kind, protocol)
