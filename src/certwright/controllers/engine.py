@@ -1,0 +1,129 @@
+"""One loop for every kind: gather, plan, apply. It knows no kind and decides nothing.
+
+A pass runs the plan's actions in order and stops at the first that fails. A conflict means that
+somebody else wrote: the object is read anew and planned again at once. Every other error backs off
+this key alone. The plan says when to look again; everything else comes from changes in the stores.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from certwright.kube.errors import ApiError, Conflict
+from certwright.kube.queue import Queue
+from certwright.kube.runner import run
+from certwright.plan.actions import Action, Plan
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+W = TypeVar("W")
+
+
+class Retry(Exception):  # noqa: N818 - asks for something, as StopIteration does
+    """Stop this pass and come back after the key's backoff; the reason is for the log."""
+
+
+class Replan(Exception):  # noqa: N818
+    """Stop this pass and plan again at once: the world is not what the plan was made for."""
+
+
+class Controller(Protocol[K, W]):
+    """What one kind has to offer: how to read its world, decide, and act."""
+
+    name: str
+
+    async def gather(self, key: K) -> W | None:
+        """The world of an object, or None when it is gone."""
+
+    def plan(self, world: W, now: datetime) -> Plan:
+        """The pure decision."""
+
+    async def perform(self, world: W, action: Action) -> None:
+        """Do one action and emit its events."""
+
+    async def refresh(self, key: K) -> None:
+        """Read the object anew, after a conflict."""
+
+
+class Counters:
+    """How often keys were synced and how often that failed, as upstream's metrics count it."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.errors = 0
+        self.conflicts = 0
+
+
+class Engine(Generic[K, W]):
+    """Runs one controller over its queue. `clock` gives aware UTC times."""
+
+    def __init__(
+        self,
+        controller: Controller[K, W],
+        clock: Callable[[], datetime],
+        *,
+        concurrency: int = 16,
+        base: float = 1.0,
+        cap: float = 30.0,
+    ) -> None:
+        self.controller = controller
+        self.queue: Queue[K] = Queue(base=base, cap=cap)
+        self.counters = Counters()
+        self._clock = clock
+        self._concurrency = concurrency
+
+    async def run(self) -> None:
+        """Work until cancelled or until the queue is closed."""
+        await run(self.queue, self._pass, self._concurrency, self._failed)
+
+    async def _pass(self, key: K) -> None:
+        self.counters.syncs += 1
+        world = await self.controller.gather(key)
+        if world is None:
+            self.queue.forget(key)
+            return
+        now = self._clock()
+        plan = self.controller.plan(world, now)
+        try:
+            for action in plan.actions:
+                await self.controller.perform(world, action)
+        except Replan:
+            self.queue.add(key)
+            return
+        except Conflict as error:
+            self.counters.conflicts += 1
+            log.debug("%s %s: %s; planning again", self.controller.name, key, error)
+            await self.controller.refresh(key)
+            self.queue.add(key)
+            return
+        self.queue.forget(key)
+        if plan.wake_at is not None:
+            self.queue.add_after(key, max(0.0, (plan.wake_at - self._clock()).total_seconds()))
+
+    def _failed(self, key: K, error: Exception) -> None:
+        self.counters.errors += 1
+        delay = self.queue.fail(key)
+        if isinstance(error, ApiError | Retry):
+            log.warning("%s %s: %s; next try in %.0f s", self.controller.name, key, error, delay)
+        else:
+            log.error(
+                "%s %s: unexpected error; next try in %.0f s",
+                self.controller.name,
+                key,
+                delay,
+                exc_info=error,
+            )
+
+
+async def forever(*jobs: Callable[[], Awaitable[None]]) -> None:
+    """Run jobs side by side until one ends or fails; then end them all."""
+    async with asyncio.TaskGroup() as group:
+        for job in jobs:
+            group.create_task(_as_coroutine(job))
+
+
+async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:
+    await job()

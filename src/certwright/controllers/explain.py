@@ -1,0 +1,182 @@
+"""Answers `why`: gathers an object's world as it is now, plans, and tells instead of acting.
+
+The same plan that the controllers run, on the same kind of world, but read live and without writing.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Struct
+
+from certwright.api.certmanager import Certificate, CertificateRequest, ClusterIssuer, Issuer
+from certwright.api.codec import decode
+from certwright.api.meta import (
+    CERTIFICATE_REQUESTS,
+    CERTIFICATES,
+    CLUSTER_ISSUERS,
+    ISSUERS,
+    SECRETS,
+    Resource,
+    controlled_by,
+)
+from certwright.controllers.certificates import owner_index
+from certwright.controllers.issuers import RESOURCES, TYPES
+from certwright.controllers.secrets import LABELLED, decode_facts
+from certwright.issuers.registry import ISSUER_TYPES
+from certwright.kube.client import Client
+from certwright.kube.errors import NotFound
+from certwright.plan.actions import Check, Plan
+from certwright.plan.certificate import plan_certificate
+from certwright.plan.policies import issuer_key
+from certwright.plan.request import is_ready, issuer_type_of, plan_request
+from certwright.plan.world import CertificateWorld, Policy, RequestWorld, SecretFacts
+
+T = TypeVar("T")
+
+RESOURCES_BY_NAME: dict[str, Resource] = {
+    alias: resource
+    for resource, aliases in (
+        (CERTIFICATES, ("certificate", "certificates", "cert", "certs")),
+        (CERTIFICATE_REQUESTS, ("certificaterequest", "certificaterequests", "cr", "crs")),
+        (ISSUERS, ("issuer", "issuers", "iss")),
+        (CLUSTER_ISSUERS, ("clusterissuer", "clusterissuers", "ciss")),
+    )
+    for alias in aliases
+}
+
+
+class Explanation(Struct, frozen=True):
+    """Why an object is as it is: one sentence, and the checks that led to it, in order.
+
+    `ready` tells whether there is nothing left to explain.
+    """
+
+    sentence: str
+    checks: tuple[Check, ...]
+    ready: bool = False
+
+
+async def explain(
+    client: Client, resource: Resource, name: str, namespace: str, now: datetime, policy: Policy | None = None
+) -> Explanation:
+    """Explain one object. Raises NotFound when it does not exist, and any other ApiError."""
+    explainers: dict[Resource, Callable[[], Awaitable[Explanation]]] = {
+        CERTIFICATES: partial(_certificate, client, name, namespace, now, policy or Policy()),
+        CERTIFICATE_REQUESTS: partial(_request, client, name, namespace, now, policy or Policy()),
+        ISSUERS: partial(_issuer, client, "Issuer", name, namespace),
+        CLUSTER_ISSUERS: partial(_issuer, client, "ClusterIssuer", name, ""),
+    }
+    return await explainers[resource]()
+
+
+async def certificate_world(client: Client, certificate: Certificate) -> CertificateWorld:
+    """The world of a Certificate, read live: five calls."""
+    namespace, spec = certificate.metadata.namespace, certificate.spec
+    secret = await _found(client.get(SECRETS, spec.secret_name, namespace, type_=decode_facts))
+    requests = await client.list_(
+        CERTIFICATE_REQUESTS, namespace, type_=partial(decode, cls=CertificateRequest)
+    )
+    labelled: list[SecretFacts] = await client.list_(
+        SECRETS,
+        namespace,
+        type_=decode_facts,
+        label_selector=f"{LABELLED},cert-manager.io/next-private-key=true",
+    )
+    siblings = await client.list_(CERTIFICATES, namespace, type_=partial(decode, cls=Certificate))
+    uid = certificate.metadata.uid
+    issuer = await _issuer_of(client, namespace, certificate.spec.issuer_ref)
+    return CertificateWorld(
+        certificate=certificate,
+        secret=secret,
+        requests=tuple(r for r in requests if uid in owner_index(r)),
+        next_keys=tuple(s for s in labelled if controlled_by(s.metadata, uid)),
+        rivals=tuple(c for c in siblings if c.spec.secret_name == spec.secret_name and c.metadata.uid != uid),
+        signs_in_process=issuer is not None and is_ready(issuer) and issuer_type_of(issuer) in ISSUER_TYPES,
+    )
+
+
+async def _certificate(
+    client: Client, name: str, namespace: str, now: datetime, policy: Policy
+) -> Explanation:
+    certificate = await client.get(CERTIFICATES, name, namespace, type_=partial(decode, cls=Certificate))
+    world = await certificate_world(client, certificate)
+    plan = plan_certificate(world, policy, now)
+    checks = list(plan.trace)
+    blocked = ""
+    pending = [r for r in world.requests if not r.status.certificate]
+    for request in pending[-1:]:
+        about = await _plan_of(client, request, now, policy)
+        checks += [
+            Check(f"request {request.metadata.name}: {check.name}", check.passed, check.detail)
+            for check in about.trace
+        ]
+        ref = request.spec.issuer_ref
+        issuer = await _issuer_of(client, namespace, ref)
+        if issuer is None or not is_ready(issuer):
+            check = _issuer_check(ref.kind or "Issuer", ref.name, issuer)
+            checks.append(check)
+            blocked = f"; {check.name.removesuffix(' is ready')} is not ready: {check.detail}"
+    failing = any(not check.passed for check in checks)
+    sentence = f'Certificate "{namespace}/{name}" {plan.summary or "needs nothing"}{blocked}'
+    return Explanation(_finish(sentence, plan), tuple(checks), ready=not failing and not plan.actions)
+
+
+async def _request(client: Client, name: str, namespace: str, now: datetime, policy: Policy) -> Explanation:
+    request = await client.get(
+        CERTIFICATE_REQUESTS, name, namespace, type_=partial(decode, cls=CertificateRequest)
+    )
+    plan = await _plan_of(client, request, now, policy)
+    sentence = f'CertificateRequest "{namespace}/{name}" {plan.summary}'
+    return Explanation(_finish(sentence, plan), plan.trace, ready=bool(request.status.certificate))
+
+
+async def _issuer(client: Client, kind: str, name: str, namespace: str) -> Explanation:
+    issuer: Issuer = await client.get(
+        RESOURCES[kind], name, namespace or None, type_=partial(decode, cls=TYPES[kind])
+    )
+    check = _issuer_check(kind, name, issuer)
+    where = f"{namespace}/{name}" if namespace else name
+    state = "is ready" if check.passed else f"is not ready: {check.detail}"
+    return Explanation(f'{kind} "{where}" {state}.', (check,), ready=check.passed)
+
+
+async def _plan_of(client: Client, request: CertificateRequest, now: datetime, policy: Policy) -> Plan:
+    issuer = await _issuer_of(client, request.metadata.namespace, request.spec.issuer_ref)
+    kind = issuer_key(request.spec.issuer_ref)[1]
+    return plan_request(RequestWorld(request, issuer, kind), policy, now)
+
+
+async def _issuer_of(client: Client, namespace: str, ref: object) -> Issuer | None:
+    name, kind, group = issuer_key(ref)  # type: ignore[arg-type]
+    if group != "cert-manager.io" or kind not in RESOURCES:
+        return None
+    where = None if kind == "ClusterIssuer" else namespace
+    type_: type[Issuer] = ClusterIssuer if kind == "ClusterIssuer" else Issuer
+    return await _found(client.get(RESOURCES[kind], name, where, type_=partial(decode, cls=type_)))
+
+
+def _issuer_check(kind: str, name: str, issuer: Issuer | None) -> Check:
+    title = f"{kind} {name} is ready"
+    if issuer is None:
+        return Check(title, passed=False, detail="it does not exist")
+    ready = next((c for c in issuer.status.conditions if c.type == "Ready"), None)
+    detail = "no controller has looked at it yet" if ready is None else ready.message
+    return Check(title, is_ready(issuer), "" if is_ready(issuer) else detail)
+
+
+async def _found(call: Awaitable[T]) -> T | None:
+    try:
+        return await call
+    except NotFound:
+        return None
+
+
+def _finish(sentence: str, plan: Plan) -> str:
+    """Add whose turn it is and when somebody looks again."""
+    if plan.waiting_for:
+        sentence += f"; it is the turn of {plan.waiting_for}"
+    if plan.wake_at is not None:
+        sentence += f"; next look at {plan.wake_at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+    return sentence + "."

@@ -1,0 +1,264 @@
+"""All controllers over one client: the stores, what feeds them, and which change wakes which key.
+
+It starts no work before every store holds its first complete list: a plan on half a world would
+think things missing that are only not read yet.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from certwright.api.certmanager import Certificate, CertificateRequest, ClusterIssuer, Issuer
+from certwright.api.codec import decode
+from certwright.api.meta import (
+    CERTIFICATE_REQUESTS,
+    CERTIFICATES,
+    CLUSTER_ISSUERS,
+    ISSUERS,
+    Resource,
+    controller_of,
+)
+from certwright.controllers.certificates import Certificates, owner_index, secret_index
+from certwright.controllers.engine import Engine
+from certwright.controllers.held_keys import HeldKeys
+from certwright.controllers.issuers import IssuerLookup, Issuers, secret_names
+from certwright.controllers.recording import PlanEvents
+from certwright.controllers.requests import (
+    CertificateRequests,
+    is_final,
+    issuer_index,
+    key_secret_index,
+)
+from certwright.controllers.secrets import Secrets
+from certwright.kube.client import Client
+from certwright.kube.events import EventRecorder
+from certwright.kube.store import HasMetadata, Store
+from certwright.kube.watcher import Watcher, reflect
+from certwright.plan.world import Policy, SecretFacts
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=HasMetadata)
+
+
+class ControllerConfig(Struct, frozen=True):
+    """Settings of the controllers: where to work, with which policy, and how much at once.
+
+    `namespace` narrows everything to one namespace; ClusterIssuers are then left alone, as upstream does.
+    """
+
+    namespace: str | None = None
+    cluster_resource_namespace: str = "kube-system"
+    policy: Policy = Policy()
+    concurrency: int = 16
+    key_threads: int = 0
+
+
+class Controllers:
+    """The controllers of Certificates, CertificateRequests, Issuers and ClusterIssuers."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Callable[[], datetime],
+        config: ControllerConfig,
+        recorder: EventRecorder,
+    ) -> None:
+        self._client = client
+        self._config = config
+        self._recorder = recorder
+        events = PlanEvents(recorder)
+        held = HeldKeys()
+        self.certificates: Store[Certificate] = Store({"secret": secret_index})
+        self.requests: Store[CertificateRequest] = Store(
+            {"owner": owner_index, "issuer": issuer_index, "key": key_secret_index}
+        )
+        self.issuers: Store[Issuer] = Store({"secret": partial(self._issuer_secrets, "Issuer")})
+        self.cluster_issuers: Store[Issuer] = Store(
+            {"secret": partial(self._issuer_secrets, "ClusterIssuer")}
+        )
+        self.secrets = Secrets(client, self._secret_changed)
+        self.lookup = IssuerLookup(
+            {"Issuer": self.issuers, "ClusterIssuer": self.cluster_issuers},
+            config.cluster_resource_namespace,
+        )
+        self._executor = ThreadPoolExecutor(
+            config.key_threads or os.cpu_count() or 1, thread_name_prefix="keys"
+        )
+        reader = _Reader(self.secrets, held)
+        engine: Callable[..., Engine[Any, Any]] = partial(Engine, clock=clock, concurrency=config.concurrency)
+        self.certificate_engine = engine(
+            Certificates(
+                client,
+                self.certificates,
+                self.requests,
+                self.secrets,
+                held,
+                events,
+                config.policy,
+                self._signs_at_once,
+                self._executor,
+            )
+        )
+        self.request_engine = engine(
+            CertificateRequests(client, self.requests, self.lookup, reader, events, config.policy, clock),
+            base=5.0,
+            cap=300.0,
+        )
+        self.issuer_engine = engine(Issuers(client, self.lookup, reader, events, clock), base=5.0, cap=300.0)
+        self.engines = (self.certificate_engine, self.request_engine, self.issuer_engine)
+        self._subscribe()
+
+    async def run(self) -> None:
+        """Watch and work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for watcher, store in self._watches():
+                    group.create_task(reflect(watcher, store), name=f"watch {watcher.selection}")
+                await self.synced()
+                log.info(
+                    "caches are filled: %d certificates, %d requests, %d issuers, %d secrets",
+                    len(self.certificates),
+                    len(self.requests),
+                    len(self.issuers) + len(self.cluster_issuers),
+                    len(self.secrets.labelled),
+                )
+                for engine in self.engines:
+                    group.create_task(engine.run(), name=engine.controller.name)
+        finally:
+            await self.secrets.close()
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def synced(self) -> None:
+        """Wait until every store has been filled once."""
+        for _, store in self._watches():
+            await store.synced.wait()
+
+    async def idle(self) -> None:
+        """Wait until no key is due and none is being worked on, anywhere."""
+        while True:
+            for engine in self.engines:
+                await engine.queue.idle()
+            await asyncio.sleep(0)
+            if all(_quiet(engine) for engine in self.engines):
+                return
+
+    def _watches(self) -> Iterator[tuple[Watcher[Any], Store[Any]]]:
+        namespace = self._config.namespace
+        kinds: list[tuple[Resource, type[Any], Store[Any]]] = [
+            (CERTIFICATES, Certificate, self.certificates),
+            (CERTIFICATE_REQUESTS, CertificateRequest, self.requests),
+            (ISSUERS, Issuer, self.issuers),
+        ]
+        for resource, type_, store in kinds:
+            yield Watcher(self._client, resource, _decoder(type_), namespace=namespace), store
+        if namespace is None:
+            yield Watcher(self._client, CLUSTER_ISSUERS, _decoder(ClusterIssuer)), self.cluster_issuers
+        yield self.secrets.watcher(namespace), self.secrets.labelled
+
+    def _subscribe(self) -> None:
+        self.certificates.subscribe(self._certificate_changed)
+        self.requests.subscribe(self._request_changed)
+        self.issuers.subscribe(partial(self._issuer_changed, "Issuer"))
+        self.cluster_issuers.subscribe(partial(self._issuer_changed, "ClusterIssuer"))
+        self.secrets.labelled.subscribe(self._labelled_secret_changed)
+
+    def _certificate_changed(self, old: Certificate | None, new: Certificate | None) -> None:
+        for certificate in _both(old, new):
+            self.certificate_engine.queue.add((certificate.metadata.namespace, certificate.metadata.name))
+        before = secret_index(old) if old is not None else []
+        after = secret_index(new) if new is not None else []
+        if before != after:
+            for value in {*before, *after}:
+                self._wake_writers_of(value)
+
+    def _request_changed(self, old: CertificateRequest | None, new: CertificateRequest | None) -> None:
+        for request in _both(old, new):
+            owner = controller_of(request.metadata)
+            if owner is not None and owner.kind == "Certificate":
+                self.certificate_engine.queue.add((request.metadata.namespace, owner.name))
+        if new is not None and not is_final(new):
+            self.request_engine.queue.add((new.metadata.namespace, new.metadata.name))
+
+    def _issuer_changed(self, kind: str, old: Issuer | None, new: Issuer | None) -> None:
+        for issuer in _both(old, new):
+            namespace, name = issuer.metadata.namespace, issuer.metadata.name
+            self.issuer_engine.queue.add((kind, namespace, name))
+            for request in self.requests.by_index("issuer", f"{kind}/{namespace}/{name}"):
+                self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
+        if old is None or new is None or secret_names(old) != secret_names(new):
+            self.secrets.keep_only(self.lookup.secrets())
+
+    def _labelled_secret_changed(self, old: SecretFacts | None, new: SecretFacts | None) -> None:
+        for facts in _both(old, new):
+            self._wake_writers_of(f"{facts.metadata.namespace}/{facts.metadata.name}")
+            owner = controller_of(facts.metadata)
+            if owner is not None and owner.kind == "Certificate":
+                self.certificate_engine.queue.add((facts.metadata.namespace, owner.name))
+            self._secret_changed((facts.metadata.namespace, facts.metadata.name))
+
+    def _secret_changed(self, key: tuple[str, str]) -> None:
+        """Wake what depends on a Secret without being a Certificate: issuers, and requests signed with it."""
+        value = f"{key[0]}/{key[1]}"
+        for kind, store in self.lookup.stores.items():
+            for issuer in store.by_index("secret", value):
+                self.issuer_engine.queue.add((kind, issuer.metadata.namespace, issuer.metadata.name))
+                name = f"{kind}/{issuer.metadata.namespace}/{issuer.metadata.name}"
+                for request in self.requests.by_index("issuer", name):
+                    self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
+        for request in self.requests.by_index("key", value):
+            self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
+
+    def _wake_writers_of(self, secret: str) -> None:
+        for certificate in self.certificates.by_index("secret", secret):
+            self.certificate_engine.queue.add((certificate.metadata.namespace, certificate.metadata.name))
+
+    def _issuer_secrets(self, kind: str, issuer: Issuer) -> list[str]:
+        namespace = self.lookup.namespace_of(issuer, kind)
+        return [f"{namespace}/{name}" for name in secret_names(issuer)]
+
+    def _signs_at_once(self, certificate: Certificate) -> bool:
+        if not self._config.policy.approve:
+            return False
+        return self.lookup.signs_at_once(certificate.metadata.namespace, certificate.spec.issuer_ref)
+
+
+class _Reader:
+    """What issuers may read, and nothing else."""
+
+    def __init__(self, secrets: Secrets, held: HeldKeys) -> None:
+        self._secrets = secrets
+        self._held = held
+
+    async def secret(self, namespace: str, name: str) -> Any:
+        return await self._secrets.referred(namespace, name)
+
+    async def private_key(self, namespace: str, name: str) -> bytes | None:
+        held = self._held.by_secret(namespace, name)
+        if held is not None:
+            return held
+        secret = await self._secrets.live(namespace, name)
+        return secret.data.get("tls.key") if secret is not None else None
+
+
+def _decoder(type_: type[T]) -> Callable[[bytes], T]:
+    return partial(decode, cls=type_)
+
+
+def _both(old: T | None, new: T | None) -> Iterator[T]:
+    """The new state of an object, or its last one when it is gone."""
+    present = new if new is not None else old
+    if present is not None:
+        yield present
+
+
+def _quiet(engine: Engine[Any, Any]) -> bool:
+    due = engine.queue.next_due()
+    return engine.queue.running == 0 and (due is None or due > asyncio.get_running_loop().time())

@@ -1,0 +1,134 @@
+"""CertificateRequests: reads their world, has them signed, writes the outcome."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from certwright.api import annotations as ann
+from certwright.api.certmanager import CertificateRequest
+from certwright.api.meta import CERTIFICATE_REQUESTS
+from certwright.api.outcomes import Outcome, Pending, Permanent
+from certwright.controllers.engine import Retry
+from certwright.controllers.issuers import IssuerLookup
+from certwright.controllers.recording import PlanEvents
+from certwright.issuers.contract import Reader, Site
+from certwright.issuers.registry import ISSUER_TYPES
+from certwright.kube.client import Client
+from certwright.kube.errors import NotFound
+from certwright.kube.store import Store
+from certwright.plan import actions
+from certwright.plan.actions import Action, Plan
+from certwright.plan.policies import issuer_key
+from certwright.plan.request import conclude, plan_request
+from certwright.plan.world import Policy, RequestWorld
+
+Key = tuple[str, str]
+
+
+class CertificateRequests:
+    """The controller of CertificateRequests: approver and signer in one, so one writer of their status."""
+
+    name = "certificaterequests"
+
+    def __init__(
+        self,
+        client: Client,
+        requests: Store[CertificateRequest],
+        issuers: IssuerLookup,
+        reader: Reader,
+        events: PlanEvents,
+        policy: Policy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._requests = requests
+        self._issuers = issuers
+        self._reader = reader
+        self._events = events
+        self._policy = policy
+        self._clock = clock
+
+    async def gather(self, key: Key) -> RequestWorld | None:
+        """Read the world of a request: itself and the issuer it names."""
+        request = self._requests.get(*key)
+        if request is None:
+            return None
+        kind = issuer_key(request.spec.issuer_ref)[1]
+        return RequestWorld(request, self._issuers.find(key[0], request.spec.issuer_ref), kind)
+
+    def plan(self, world: RequestWorld, now: datetime) -> Plan:
+        """Decide."""
+        return plan_request(world, self._policy, now)
+
+    async def perform(self, world: RequestWorld, action: Action) -> None:
+        """Do one action, then tell of it."""
+        if isinstance(action, actions.Sign):
+            await self._sign(world, action)
+            return
+        if isinstance(action, actions.PatchStatus):
+            await self._patch_status(world, action)
+        self._events.emit(CERTIFICATE_REQUESTS, world.request, action.events)
+
+    async def refresh(self, key: Key) -> None:
+        """Take in the request as it is now."""
+        namespace, name = key
+        try:
+            self._requests.put(
+                await self._client.get(CERTIFICATE_REQUESTS, name, namespace, type_=CertificateRequest)
+            )
+        except NotFound:
+            return
+
+    async def _sign(self, world: RequestWorld, action: actions.Sign) -> None:
+        outcome = await self._ask(world, action.issuer_type)
+        for then in conclude(world, outcome, self._clock(), approve=action.approve).actions:
+            await self.perform(world, then)
+        if isinstance(outcome, Pending) and outcome.retry:
+            raise Retry(outcome.message)
+
+    async def _ask(self, world: RequestWorld, issuer_type: str) -> Outcome:
+        issuer = world.issuer
+        signer = ISSUER_TYPES.get(issuer_type)
+        if issuer is None or signer is None:
+            text = f'this version cannot sign with an issuer of type "{issuer_type}"'
+            return Permanent("UnsupportedIssuer", text)
+        namespace = self._issuers.namespace_of(issuer, world.issuer_kind)
+        return await signer.sign(world.request, Site(issuer, namespace, self._reader, self._clock()))
+
+    async def _patch_status(self, world: RequestWorld, action: actions.PatchStatus) -> None:
+        metadata = world.request.metadata
+        try:
+            updated = await self._client.merge_patch(
+                CERTIFICATE_REQUESTS,
+                metadata.name,
+                metadata.namespace,
+                {"metadata": {"resourceVersion": metadata.resource_version}, "status": action.status},
+                type_=CertificateRequest,
+                subresource="status",
+                field_manager=action.field_manager,
+            )
+        except NotFound:
+            return
+        self._requests.put(updated)
+
+
+def issuer_index(request: CertificateRequest) -> list[str]:
+    """Index of undecided requests by the issuer they wait for: `Kind/namespace/name`."""
+    name, kind, group = issuer_key(request.spec.issuer_ref)
+    if group != "cert-manager.io" or is_final(request):
+        return []
+    namespace = request.metadata.namespace if kind == "Issuer" else ""
+    return [f"{kind}/{namespace}/{name}"]
+
+
+def key_secret_index(request: CertificateRequest) -> list[str]:
+    """Index of undecided requests by the Secret of their private key: `namespace/name`."""
+    name = request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME)
+    return [f"{request.metadata.namespace}/{name}"] if name and not is_final(request) else []
+
+
+def is_final(request: CertificateRequest) -> bool:
+    """Whether a signer has nothing left to do with a request."""
+    return any(
+        c.type == "Ready" and c.reason in {"Issued", "Failed", "Denied"}
+        for c in request.status.conditions or ()
+    )

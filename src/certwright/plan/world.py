@@ -1,0 +1,98 @@
+"""What a plan may look at: immutable observations, gathered by the shell. No behaviour beyond look-ups."""
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from certwright.api.certmanager import Certificate, CertificateRequest, Issuer
+from certwright.api.meta import ObjectMeta
+from certwright.api.outcomes import Checked
+from certwright.pki.certificate import CertificateFacts
+from certwright.pki.keys import PublicKey
+
+
+class OwnedFields(Struct, frozen=True, gc=False):
+    """What one field manager owns of a Secret, read from metadata.managedFields."""
+
+    labels: frozenset[str] = frozenset()
+    annotations: frozenset[str] = frozenset()
+    data: frozenset[str] = frozenset()
+    owner_uids: frozenset[str] = frozenset()
+    error: str = ""
+
+
+class SecretFacts(Struct, frozen=True):
+    """A Secret without its bytes: what the checks need to know of it, and no private key.
+
+    `digests` maps each data key to the SHA-256 of its value (empty bytes for an empty value).
+    `formats_current` tells for key.der and tls-combined.pem whether they match tls.key and tls.crt.
+    """
+
+    metadata: ObjectMeta
+    type: str = ""
+    digests: dict[str, bytes] = {}
+    key: PublicKey | None = None
+    key_error: str = ""
+    certificate: CertificateFacts | None = None
+    certificate_error: str = ""
+    formats_current: frozenset[str] = frozenset()
+    owned: OwnedFields = OwnedFields()
+
+    def filled(self, key: str) -> bool:
+        """Whether the data key is there and not empty."""
+        return bool(self.digests.get(key))
+
+
+class HeldKey(Struct, frozen=True):
+    """A private key that this process holds in memory for a Certificate; the bytes are elsewhere."""
+
+    name: str
+    public: PublicKey
+
+
+class Policy(Struct, frozen=True):
+    """Settings of the controllers that change decisions (upstream's flags of the same meaning)."""
+
+    minimum_backoff: timedelta = timedelta(hours=1)
+    maximum_backoff: timedelta = timedelta(hours=32)
+    copied_annotation_prefixes: tuple[str, ...] = (
+        "*",
+        "-kubectl.kubernetes.io/",
+        "-fluxcd.io/",
+        "-argocd.argoproj.io/",
+    )
+    owner_references: bool = False
+    approve: bool = True
+
+
+class CertificateWorld(Struct, frozen=True):
+    """Everything `plan_certificate` may look at.
+
+    `requests` and `next_keys` are those whose controller owner is this Certificate, by uid.
+    `rivals` are the other Certificates of the namespace with the same spec.secretName.
+    `signs_in_process` says that an issuer of this process, ready now, will sign the request at once.
+    """
+
+    certificate: Certificate
+    secret: SecretFacts | None = None
+    requests: tuple[CertificateRequest, ...] = ()
+    next_keys: tuple[SecretFacts, ...] = ()
+    held_key: HeldKey | None = None
+    rivals: tuple[Certificate, ...] = ()
+    signs_in_process: bool = False
+
+
+class RequestWorld(Struct, frozen=True):
+    """Everything `plan_request` may look at. `issuer` is None when it does not exist."""
+
+    request: CertificateRequest
+    issuer: Issuer | None = None
+    issuer_kind: str = "Issuer"
+
+
+class IssuerWorld(Struct, frozen=True):
+    """Everything `plan_issuer` may look at: the issuer, and what checking it has shown."""
+
+    issuer: Issuer
+    checked: Checked
+    kind: str = "Issuer"
