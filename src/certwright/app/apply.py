@@ -1,0 +1,166 @@
+"""Puts manifests on an API server by server-side apply, and collects what the server says; reads no files."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS, Resource
+from certwright.app.errors import RunError
+from certwright.app.manifests import Manifest
+from certwright.kube import requests
+from certwright.kube.client import Client
+from certwright.kube.errors import ApiError, NotFound, error_from
+
+FIELD_MANAGER = "certwright"
+DEFAULT_NAMESPACE = "default"
+
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+class _ApiResource(msgspec.Struct, frozen=True):
+    name: str
+    kind: str
+    namespaced: bool
+
+
+class _ApiResourceList(msgspec.Struct, frozen=True):
+    resources: list[_ApiResource] = []
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """One object that the server took; `action` is created, changed or unchanged."""
+
+    manifest: Manifest
+    action: str
+
+
+async def apply_all(
+    client: Client, manifests: Sequence[Manifest], warn: Callable[[str], None]
+) -> list[Applied]:
+    """Apply every object, also after one failed; the manifests win over fields that others have set.
+
+    `warn` is called with one line for each warning of the server, such as unknown fields. Raises RunError
+    with one line for each field that is wrong, once everything else is applied.
+    """
+    mistakes: list[str] = []
+    done: list[Applied] = []
+    kinds = _Kinds(client)
+    for manifest in manifests:
+        try:
+            action, warnings = await _apply(client, await kinds.find(manifest), manifest)
+        except ApiError as error:
+            mistakes += _lines(manifest, error)
+        except ValueError as error:  # a name that no path can hold
+            mistakes.append(f"{manifest.where}: {error}")
+        else:
+            done.append(Applied(manifest, action))
+            for warning in warnings:
+                warn(f"{manifest.where}, {manifest.title}: {warning}")
+    if mistakes:
+        raise RunError(*mistakes)
+    return done
+
+
+async def install_crds(client: Client, crds: Iterable[dict[str, Any]], given: Sequence[Manifest]) -> None:
+    """Apply our CustomResourceDefinitions, except those that the user brings along. Raises RunError."""
+    own = {manifest.name for manifest in given if manifest.kind == "CustomResourceDefinition"}
+    for crd in crds:
+        if crd["metadata"]["name"] in own:
+            continue
+        manifest = Manifest(source="built in", document=1, object=crd)
+        try:
+            await _apply(client, CUSTOM_RESOURCE_DEFINITIONS, manifest)
+        except ApiError as error:
+            raise RunError(*_lines(manifest, error)) from error
+
+
+class _Kinds:
+    """Which resource an apiVersion and kind mean, as the server's discovery says."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[str, dict[str, Resource]] = {}
+
+    async def find(self, manifest: Manifest) -> Resource:
+        version, kind = manifest.api_version, manifest.kind
+        found = self._known.get(version, {}).get(kind)
+        if found is None:  # perhaps defined by a CustomResourceDefinition since
+            self._known[version] = await self._discover(version)
+            found = self._known[version].get(kind)
+        if found is None:
+            raise NotFound(404, "NotFound", f"the server knows no kind {kind} in {version}")
+        return found
+
+    async def _discover(self, api_version: str) -> dict[str, Resource]:
+        group, _, version = api_version.rpartition("/")
+        if "/" in group or not version:
+            return {}
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        try:
+            body = await self._client.send(requests.Request(method="GET", path=root, verb="discover"))
+        except NotFound:
+            return {}
+        return {
+            each.kind: Resource(group, version, each.name, each.kind, each.namespaced)
+            for each in msgspec.json.decode(body, type=_ApiResourceList).resources
+            if "/" not in each.name
+        }
+
+
+async def _apply(client: Client, resource: Resource, manifest: Manifest) -> tuple[str, list[str]]:
+    """Apply one object: what became of it, and the server's warnings. Raises ApiError."""
+    namespace = (manifest.namespace or DEFAULT_NAMESPACE) if resource.namespaced else None
+    obj = _without_string_data(manifest.object) if resource.qualified == "secrets" else manifest.object
+    request = requests.patch(
+        resource,
+        manifest.name,
+        msgspec.json.encode(obj),
+        namespace,
+        kind="apply",
+        field_manager=FIELD_MANAGER,
+        force=True,
+    )
+    request = msgspec.structs.replace(request, query=request.query | {"fieldValidation": "Warn"})
+    before = await _version(client, resource, manifest.name, namespace)
+    answer = await client.transport.send(request)
+    if answer.status >= 300:
+        raise error_from(answer.status, answer.body, request.call)
+    warnings = [re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(answer.headers.get("Warning", ""))]
+    if before is None:
+        return "created", warnings
+    return ("unchanged" if before == _version_of(answer.body) else "changed"), warnings
+
+
+async def _version(client: Client, resource: Resource, name: str, namespace: str | None) -> str | None:
+    try:
+        return await client.get(resource, name, namespace, type_=_version_of, metadata_only=True)
+    except NotFound:
+        return None
+
+
+def _version_of(body: bytes) -> str:
+    return str(msgspec.json.decode(body)["metadata"]["resourceVersion"])
+
+
+def _without_string_data(secret: dict[str, Any]) -> dict[str, Any]:
+    """A Secret with `stringData` moved into `data`: the server would do so, but then own no field."""
+    plain = secret.get("stringData")
+    if not isinstance(plain, dict) or not all(isinstance(text, str) for text in plain.values()):
+        return secret
+    data = dict(secret.get("data") or {})
+    data |= {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
+    return {key: value for key, value in secret.items() if key != "stringData"} | {"data": data}
+
+
+def _lines(manifest: Manifest, error: ApiError) -> list[str]:
+    """One line for each field that is wrong, or one for the whole."""
+    where = f"{manifest.where}, {manifest.title}"
+    causes = [cause for cause in error.details.causes if cause.field]
+    if causes:
+        return [f"{where}: {cause.field}: {cause.message}" for cause in causes]
+    return [f"{where}: {error.message}"]
