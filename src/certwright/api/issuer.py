@@ -27,7 +27,7 @@ class CAIssuer(Wire, frozen=True, kw_only=True):
     ocsp_servers: Annotated[list[str], doc("URLs of OCSP responders, to put into each certificate.")] = []
     issuing_certificate_urls: Annotated[
         list[str], doc("URLs of the CA certificate, to put into each certificate.")
-    ] = field(default_factory=list, name="issuingCertificateURLs")
+    ] = []
 
 
 class SelfSignedIssuer(Wire, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ class CertificateRequestStatus(Wire, frozen=True, kw_only=True):
         list[CertificateRequestCondition],
         doc(
             "Approved or Denied say whether the request may be signed. Ready tells whether it was signed; "
-            "its reason is Pending, Failed, Issued or Denied. InvalidRequest marks one that can never be signed.",
+            "its reason is Pending, Failed, Issued or Denied. InvalidRequest says it never can be.",
             map_key="type",
         ),
     ] = []
