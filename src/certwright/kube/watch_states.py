@@ -109,9 +109,11 @@ def start(can_stream: bool = True) -> State:
 def step(state: State, happening: Happening) -> Step:
     """What to do after `happening` in `state`."""
     match happening:
-        case Seen(resource_version):
+        case ListComplete(resource_version) if state.phase is Phase.STREAM:
+            return Step(_watching(state, resource_version), Outcome.COMPLETE)
+        case Seen(resource_version) | ListComplete(resource_version):
             return _seen(state, resource_version)
-        case ListComplete(resource_version) | Page(resource_version, ""):
+        case Page(resource_version, ""):
             return Step(_watching(state, resource_version), Outcome.COMPLETE)
         case Page(_, token):
             return Step(_with(state, token=token))
@@ -158,7 +160,7 @@ def _failed(state: State, error: ApiError) -> Step:
                 delay_after(failures - 1, error.retry_after),
             )
         case Phase.WATCH if isinstance(error, Invalid) or (error.status and state.failures + 1 >= _PATIENCE):
-            return _again(_relisting(state), error.retry_after)
+            return _again(_relisting(state), error.retry_after)._replace(outcome=Outcome.DISCARD)
         case _:
             return _again(state, error.retry_after)
 
