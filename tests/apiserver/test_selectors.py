@@ -1,4 +1,4 @@
-"""Selectors: the same answers and the same messages as upstream's parser, and what a transition is to a watcher."""
+"""Selectors: the same answers and messages as upstream's parser, and what a transition is to a watcher."""
 
 import json
 from pathlib import Path
@@ -77,8 +77,8 @@ def test_values_of_declared_fields_are_compared_as_text():
 
 def test_an_exact_name_can_be_read_off_a_field_selector():
     selector = parse_fields("metadata.name=web,metadata.namespace!=a")
-    assert {"metadata.name": "web"} == selector.exact
-    assert {"metadata.name": "web"} == (parse_labels("app") & selector).exact
+    assert selector.exact == {"metadata.name": "web"}
+    assert (parse_labels("app") & selector).exact == {"metadata.name": "web"}
 
 
 def test_both_selectors_together_select_what_each_of_them_does():
