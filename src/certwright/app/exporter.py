@@ -1,0 +1,108 @@
+"""Keeps a directory like the TLS Secrets of a server: watches them, and hands each to `app.export`.
+
+Files of a Secret that was deleted stay: what serves with them would break, and the key may be the only copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+
+from certwright.api.codec import decode
+from certwright.api.foreign import Secret
+from certwright.api.meta import SECRETS
+from certwright.app.errors import RunError
+from certwright.app.export import export, is_complete, make_private
+from certwright.kube.client import Client
+from certwright.kube.store import Key
+from certwright.kube.watcher import Applied, Deleted, Restarted, Watcher
+
+log = logging.getLogger(__name__)
+
+TLS_TYPE = "kubernetes.io/tls"
+SELECTOR = f"type={TLS_TYPE}"
+RETRY_SECONDS = 5.0
+
+_decode = partial(decode, cls=Secret)
+
+
+class Exporter:
+    """Exports to `root`; raises RunError at once when that cannot be written."""
+
+    def __init__(self, client: Client, root: Path) -> None:
+        self.root = root
+        self._client = client
+        self._waiting: dict[Key, dict[str, bytes]] = {}
+        self._news = asyncio.Event()
+        try:
+            make_private(root.absolute())
+            probe = root / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RunError(f"--export {root}: {(error.strerror or str(error)).lower()}") from error
+
+    async def run(self) -> None:
+        """Export every Secret as it is and as it changes, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._write_for_ever())
+
+    async def export_all(self) -> None:
+        """Export every Secret as it is now. Raises RunError when a file cannot be written, ApiError."""
+        for secret in await self._client.list_(SECRETS, type_=_decode, field_selector=SELECTOR):
+            self._take(secret)
+        while self._waiting:
+            await self._write_one(*self._next())
+
+    async def _watch(self) -> None:
+        watcher: Watcher[Secret] = Watcher(self._client, SECRETS, _decode, field_selector=SELECTOR)
+        async with aclosing(watcher.events()) as events:
+            async for event in events:
+                match event:
+                    case Applied(secret):
+                        self._take(secret)
+                    case Restarted():
+                        for secret in event.objects:
+                            self._take(secret)
+                    case Deleted(secret):
+                        self._gone(secret)
+
+    def _take(self, secret: Secret) -> None:
+        if secret.type == TLS_TYPE and is_complete(secret.data):
+            self._waiting[secret.metadata.namespace, secret.metadata.name] = secret.data
+            self._news.set()
+
+    def _gone(self, secret: Secret) -> None:
+        key = (secret.metadata.namespace, secret.metadata.name)
+        self._waiting.pop(key, None)
+        directory = self.root.joinpath(*key)
+        if directory.exists():
+            log.warning("Secret %s/%s is gone; its files stay in %s", *key, directory)
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                key, data = self._next()
+                try:
+                    await self._write_one(key, data)
+                except RunError as error:
+                    log.warning("%s; next try in %.0f s", error, RETRY_SECONDS)
+                    self._waiting.setdefault(key, data)
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    def _next(self) -> tuple[Key, dict[str, bytes]]:
+        key = next(iter(self._waiting))
+        return key, self._waiting.pop(key)
+
+    async def _write_one(self, key: Key, data: dict[str, bytes]) -> None:
+        try:
+            await asyncio.to_thread(export, self.root, *key, data)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RunError(f"{self.root.joinpath(*key)} cannot be written: {reason}") from error
