@@ -314,7 +314,7 @@ class CertificateSpec(Wire, frozen=True, kw_only=True):
         str,
         doc(
             "The Secret in the same namespace that gets key and certificate. It is created if missing, "
-            "and stays when the Certificate is deleted."
+            "and stays when the Certificate is deleted, unless the controller sets owner references."
         ),
     ]
     secret_template: Annotated[

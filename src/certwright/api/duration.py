@@ -88,11 +88,19 @@ def _part(rest: str, text: str) -> tuple[int, str]:
         whole = whole.lstrip("0") or "0"
         if len(whole) > 19:
             raise DurationError(f"invalid duration {_quote(text)}: out of range")
-    digits = (fraction or ".")[1:19]
-    amount = int(whole or "0") * factor
-    if digits:
-        amount += int(digits) * factor // 10 ** len(digits)
+    amount = int(whole or "0") * factor + _fraction((fraction or ".")[1:], factor)
     return amount, rest[match.end() :] if match else ""
+
+
+def _fraction(digits: str, factor: int) -> int:
+    """Return 0.digits times factor, rounded as Go does: in floating point, without digits that overflow."""
+    value, scale = 0, 1.0
+    for digit in digits:
+        grown = value * 10 + int(digit)
+        if value > (_LIMIT - 1) // 10 or grown > _LIMIT:
+            break
+        value, scale = grown, scale * 10
+    return int(value * (factor / scale))
 
 
 def _decimal(value: int, unit: int) -> str:

@@ -6,6 +6,7 @@ A field that is not here is lost when such an object is written back whole: patc
 # ruff: noqa: RUF012 - msgspec copies empty defaults
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import field
 
@@ -26,6 +27,9 @@ class Secret(Wire, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Secret({self.metadata.namespace}/{self.metadata.name}, keys={sorted(self.data)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", f"{self.metadata.namespace}/{self.metadata.name}"), ("keys", sorted(self.data))]
 
 
 class ConfigMap(Wire, frozen=True, kw_only=True):
