@@ -17,6 +17,7 @@ from typing import Any, Final
 from certwright.apiserver import field_errors as fe
 from certwright.apiserver.defaulting import compile_default
 from certwright.apiserver.field_errors import FieldError
+from certwright.apiserver.field_types import FieldType, compile_field_type
 from certwright.apiserver.object_meta import OBJECT_META
 from certwright.apiserver.pruning import compile_prune
 from certwright.apiserver.scalar_checks import MapKey, Problem, same
@@ -45,6 +46,7 @@ class Structural:
         self._rules = _compile_rules(schema, rules)
         self._has_rules = _has_rules(schema)
         self._children: dict[str, Structural] = {}
+        self._field_type: FieldType | None = None
 
     def child(self, name: str) -> Structural | None:
         """The schema of one property, compiled (status updates validate `status` alone)."""
@@ -54,6 +56,12 @@ class Structural:
         if name not in self._children:
             self._children[name] = Structural(sub, self._rules_by_text)
         return self._children[name]
+
+    def field_type(self) -> FieldType:
+        """How ownership of the fields is tracked and how they merge."""
+        if self._field_type is None:
+            self._field_type = compile_field_type(self.schema)
+        return self._field_type
 
     def default(self, obj: Any) -> None:
         """Drop nulls where null is not allowed, then fill in defaults. Changes `obj`."""
