@@ -19,6 +19,7 @@ from certwright.plan.actions import Action, Plan
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
 W = TypeVar("W")
 
 
@@ -30,12 +31,12 @@ class Replan(Exception):  # noqa: N818
     """Stop this pass and plan again at once: the world is not what the plan was made for."""
 
 
-class Controller(Protocol[K, W]):
+class Controller(Protocol[K_contra, W]):
     """What one kind has to offer: how to read its world, decide, and act."""
 
     name: str
 
-    async def gather(self, key: K) -> W | None:
+    async def gather(self, key: K_contra) -> W | None:
         """The world of an object, or None when it is gone."""
 
     def plan(self, world: W, now: datetime) -> Plan:
@@ -44,7 +45,7 @@ class Controller(Protocol[K, W]):
     async def perform(self, world: W, action: Action) -> None:
         """Do one action and emit its events."""
 
-    async def refresh(self, key: K) -> None:
+    async def refresh(self, key: K_contra) -> None:
         """Read the object anew, after a conflict."""
 
 

@@ -151,5 +151,5 @@ class _CheckAgain(Action, frozen=True):
 
 def secret_names(issuer: Issuer) -> list[str]:
     """The Secrets an issuer needs in order to sign."""
-    ca = issuer.spec.ca if issuer.spec else None
+    ca = issuer.spec.ca
     return [ca.secret_name] if ca is not None and ca.secret_name else []

@@ -130,4 +130,4 @@ def backoff(attempts: int, policy: Policy) -> timedelta:
         return minimum
     if attempts > 64:  # past any maximum, and further doubling would overflow
         return max(minimum, maximum)
-    return max(minimum, min(maximum, minimum * 2 ** (attempts - 1)))
+    return max(minimum, min(maximum, minimum * (1 << (attempts - 1))))

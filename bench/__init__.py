@@ -1,0 +1,1 @@
+"""Benchmarks: one file per scenario, against any API server and any implementation of the API."""
