@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from certwright.api.crds import DEFINITIONS
 from certwright.api.meta import ObjectMeta
-from certwright.api.schema import Definition, is_required, summary, unwrap
+from certwright.api.schema import Definition, is_required, struct_info, summary, unwrap
 
 _SCALARS: Final = {
     inspect.StrType: "string",
@@ -69,27 +69,27 @@ def _kind(definition: Definition) -> Iterator[str]:
     if definition.selectable:
         yield f"- field selectors: {_quoted(*(path.removeprefix('.') for path in definition.selectable))}"
     yield ""
-    own = [field for field in _struct(definition.type).fields if field.encode_name in ("spec", "status")]
+    own = [field for field in struct_info(definition.type).fields if field.encode_name in ("spec", "status")]
     yield _table(own)
 
 
-def _types(root: type, described: set[type]) -> Iterator[str]:
+def _types(root: type[Struct], described: set[type]) -> Iterator[str]:
     """Describe the types below a kind that no kind before it has, in the order of their first use."""
-    waiting = _below(root)
+    waiting = _below(struct_info(root))
     while waiting:
-        cls = waiting.pop(0)
-        if cls in described:
+        info = waiting.pop(0)
+        if info.cls in described:
             continue
-        described.add(cls)
-        yield f"### {cls.__name__}\n"
-        yield f"{summary(cls)}\n"
-        yield _table(_struct(cls).fields)
-        waiting += _below(cls)
+        described.add(info.cls)
+        yield f"### {info.cls.__name__}\n"
+        yield f"{summary(info.cls)}\n"
+        yield _table(info.fields)
+        waiting += _below(info)
 
 
-def _below(cls: type) -> list[type]:
-    inner = (_innermost(field.type) for field in _struct(cls).fields)
-    return [each.cls for each in inner if isinstance(each, inspect.StructType) and not _is_metadata(each)]
+def _below(info: inspect.StructType) -> list[inspect.StructType]:
+    inner = (_innermost(field.type) for field in info.fields)
+    return [each for each in inner if isinstance(each, inspect.StructType) and not _is_metadata(each)]
 
 
 def _innermost(type_: inspect.Type) -> inspect.Type:
@@ -103,13 +103,6 @@ def _innermost(type_: inspect.Type) -> inspect.Type:
 
 def _is_metadata(type_: inspect.StructType) -> bool:
     return issubclass(type_.cls, ObjectMeta)
-
-
-def _struct(cls: type) -> inspect.StructType:
-    info = inspect.type_info(cls)
-    if not isinstance(info, inspect.StructType):
-        raise TypeError(f"{cls.__name__} is not a struct")
-    return info
 
 
 def _table(fields: Any) -> str:

@@ -74,7 +74,7 @@ def structural_schema(cls: type[Struct]) -> Schema:
     Raises:
         TypeError: a field has a type that no structural schema can express.
     """
-    schema = _struct(cls)
+    schema = _struct(struct_info(cls))
     for name, text in _TOP_LEVEL.items():
         schema["properties"][name] = {"description": text, "type": "string"}
     return {"description": summary(cls), **schema}
@@ -120,6 +120,14 @@ def summary(cls: type) -> str:
     return " ".join(text.split("\n\n", maxsplit=1)[0].split())
 
 
+def struct_info(cls: type[Struct]) -> inspect.StructType:
+    """Look at a struct's fields, those of its members included. Slow: look once at the outermost."""
+    info = inspect.type_info(cls)
+    if not isinstance(info, inspect.StructType):
+        raise TypeError(f"{cls.__name__} is not a struct")
+    return info
+
+
 def is_required(field: inspect.Field) -> bool:
     """Whether the schema requires the field: as `doc(required=...)` says, else when it has no default."""
     _, notes = unwrap(field.type)
@@ -142,10 +150,7 @@ def unwrap(type_: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
         return type_, notes
 
 
-def _struct(cls: type) -> Schema:
-    info = inspect.type_info(cls)
-    if not isinstance(info, inspect.StructType):
-        raise TypeError(f"{cls.__name__} is not a struct")
+def _struct(info: inspect.StructType) -> Schema:
     schema: Schema = {
         "type": "object",
         "properties": {each.encode_name: _field(each) for each in info.fields},
@@ -153,7 +158,7 @@ def _struct(cls: type) -> Schema:
     required = [each.encode_name for each in info.fields if is_required(each)]
     if required:
         schema["required"] = required
-    return schema | dict(getattr(cls, "schema_extra", {}))
+    return schema | dict(getattr(info.cls, "schema_extra", {}))
 
 
 def _field(field: inspect.Field) -> Schema:
@@ -181,7 +186,7 @@ def _type(type_: inspect.Type) -> Schema:
         return {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
     if isinstance(type_, inspect.StructType):
         # A kind's metadata is the API server's own: a definition must not describe it.
-        return {"type": "object"} if issubclass(type_.cls, ObjectMeta) else _struct(type_.cls)
+        return {"type": "object"} if issubclass(type_.cls, ObjectMeta) else _struct(type_)
     raise TypeError(f"no structural schema for {type_}")
 
 
