@@ -37,7 +37,8 @@ make_venv() {
 
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
-    make_venv "$(find_python)"
+    python=$(find_python)
+    make_venv "$python"
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
