@@ -247,7 +247,10 @@ def _merged_lists(live: list[Any], config: list[Any], kind: FieldType) -> list[A
 
 
 def without(value: Any, fields: FieldSet, kind: FieldType) -> Any:
-    """The value less the members of a set; None for a map or list that is left with nothing."""
+    """The value less the members of a set; a map or list left with nothing becomes None and keeps its place.
+
+    The place may still be owned, so it is not gone; defaulting takes such nulls out of the object.
+    """
     shape = kind.shape(value)
     if shape == Shape.MAP:
         kept = {}
@@ -255,8 +258,8 @@ def without(value: Any, fields: FieldSet, kind: FieldType) -> Any:
             node = fields.get("f:" + name)
             if node is None:
                 kept[name] = child
-            elif not is_member(node) and (rest := without(child, node, kind.below(name))) is not None:
-                kept[name] = rest
+            elif not is_member(node):
+                kept[name] = without(child, node, kind.below(name))
         return kept or None
     if shape == Shape.LIST:
         items = []

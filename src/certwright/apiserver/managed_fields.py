@@ -300,7 +300,9 @@ def _capped(managed: Managed) -> Managed:
     if surplus <= 0:
         return managed
     result = dict(managed)
-    updates.sort(key=lambda who: (managed[who].get("time", ""), who))
+    updates.sort(
+        key=lambda who: (managed[who].get("time", ""), *who[:3], not who.subresource, who.subresource)
+    )
     first: dict[str, Identity] = {}
     for who in updates:
         if surplus <= 0:
