@@ -1,0 +1,257 @@
+"""Builds worlds for plans from the short form of the YAML cases. Private keys are letters: same letter, same key."""
+
+import hashlib
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from certwright.api.certmanager import Certificate, CertificateRequest, CertificateSpec, Issuer
+from certwright.api.codec import convert, decode, encode
+from certwright.api.duration import parse_duration
+from certwright.api.foreign import Secret
+from certwright.api.outcomes import Checked
+from certwright.pki import csr, sign
+from certwright.pki.certificate import parse_certificate
+from certwright.pki.keys import public_key_of_private
+from certwright.plan import target_secret
+from certwright.plan.secret_facts import secret_facts
+from certwright.plan.world import (
+    CertificateWorld,
+    HeldKey,
+    IssuerWorld,
+    Policy,
+    RequestWorld,
+    SecretFacts,
+)
+
+CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1()}
+
+
+@lru_cache
+def private_key(letter: str) -> bytes:
+    """A P-256 key that depends on the letter only; `A384` is one on P-384."""
+    curve = CURVES[int(letter[1:] or 256)]
+    number = int.from_bytes(hashlib.sha256(letter.encode()).digest(), "big")
+    return ec.derive_private_key(number, curve).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+class Worlds:
+    """Makes the objects of one case: `now` is the time of the case, `base` the Certificate's own spec."""
+
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.now = datetime.fromisoformat(case.get("now", "2026-01-01T00:00:00Z")).astimezone(UTC)
+        self.case = case
+
+    def certificate(self, short: dict[str, Any] | None = None) -> Certificate:
+        """A Certificate `web` in namespace `shop`, for web.example by Issuer `ca`, P-256."""
+        short = short or {}
+        meta = {"name": "web", "namespace": "shop", "uid": "uid-web", "generation": 1, "resourceVersion": "7"}
+        spec = {
+            "secretName": "web-tls",
+            "dnsNames": ["web.example"],
+            "issuerRef": {"name": "ca"},
+            "privateKey": {"algorithm": "ECDSA"},
+        }
+        return convert(
+            {
+                "apiVersion": "cert-manager.io/v1",
+                "kind": "Certificate",
+                "metadata": meta | short.get("metadata", {}),
+                "spec": {k: v for k, v in (spec | short.get("spec", {})).items() if v is not None},
+                "status": short.get("status", {}),
+            },
+            Certificate,
+        )
+
+    def request(self, short: dict[str, Any], certificate: Certificate) -> CertificateRequest:
+        """A CertificateRequest; `key` is the letter, `spec` overrides what was asked for then."""
+        base = dict(self.case.get("certificate") or {})
+        was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
+        name = short.get("name", f"{certificate.metadata.name}-{short['revision']}")
+        request = _csr(encode(was.spec), short["key"])
+        owner = target_secret.owner_reference(certificate)
+        annotations = {
+            "cert-manager.io/certificate-revision": str(short["revision"]),
+            "cert-manager.io/private-key-secret-name": short.get("key_name", "web-next"),
+        }
+        ref = {"name": was.spec.issuer_ref.name}
+        body: dict[str, Any] = {
+            "metadata": {
+                "name": name,
+                "namespace": "shop",
+                "uid": f"uid-{name}",
+                "annotations": annotations | short.get("annotations", {}),
+                "ownerReferences": [
+                    {
+                        "apiVersion": owner.api_version,
+                        "kind": owner.kind,
+                        "name": owner.name,
+                        "uid": owner.uid,
+                        "controller": True,
+                    }
+                ],
+            }
+            | short.get("metadata", {}),
+            "spec": {"request": request, "issuerRef": ref},
+            "status": {k: v for k, v in short.get("status", {}).items() if k != "certificate"},
+        }
+        if was.spec.usages is not None:
+            body["spec"]["usages"] = list(was.spec.usages)
+        if was.spec.duration:
+            body["spec"]["duration"] = was.spec.duration
+        if issued := short.get("status", {}).get("certificate"):
+            body["status"]["certificate"] = self.chain(issued | {"spec": short.get("spec", {})})
+        return convert(body, CertificateRequest)
+
+    def chain(self, short: dict[str, Any]) -> bytes:
+        """A certificate for the case's spec: `key`, `from` (a time) and `for` (a duration)."""
+        base = dict(self.case.get("certificate") or {})
+        was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
+        start = datetime.fromisoformat(short.get("from", "2025-12-31T00:00:00Z")).astimezone(UTC)
+        return _chain(encode(was.spec), short["key"], start, short.get("for", "2160h"))
+
+    def secret(self, short: dict[str, Any] | None, name: str = "web-tls") -> SecretFacts | None:
+        """The facts of a Secret. By default it is one that we wrote: annotated, labelled and owned."""
+        if short is None:
+            return None
+        data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
+        if "key" in short:
+            data["tls.key"] = private_key(short["key"])
+        labels: dict[str, str] = {"controller.cert-manager.io/fao": "true"}
+        annotations: dict[str, str] = {}
+        if "certificate" in short:
+            data["tls.crt"] = self.chain(short["certificate"])
+            facts = parse_certificate(data["tls.crt"])
+            annotations = target_secret.detail_annotations(facts) | {
+                "cert-manager.io/certificate-name": "web",
+                "cert-manager.io/issuer-name": "ca",
+                "cert-manager.io/issuer-kind": "",
+                "cert-manager.io/issuer-group": "",
+            }
+        annotations = _overridden(annotations, short.get("annotations", {}))
+        labels = _overridden(labels, short.get("labels", {}))
+        fields = {
+            "f:data": {f"f:{key}": {} for key in data},
+            "f:metadata": {
+                "f:labels": {f"f:{key}": {} for key in labels},
+                "f:annotations": {f"f:{key}": {} for key in annotations},
+            },
+        }
+        managed = [{"manager": target_secret.FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}]
+        meta = {
+            "name": short.get("name", name),
+            "namespace": "shop",
+            "uid": f"uid-{short.get('name', name)}",
+            "labels": labels,
+            "annotations": annotations,
+            "managedFields": managed if short.get("ours", True) else [],
+        }
+        return secret_facts(
+            convert({"metadata": meta, "type": short.get("type", "kubernetes.io/tls"), "data": data}, Secret)
+        )
+
+    def certificate_world(self) -> CertificateWorld:
+        """The world of the case, for a Certificate."""
+        case = self.case
+        certificate = self.certificate(case.get("certificate"))
+        held = case.get("held_key")
+        return CertificateWorld(
+            certificate=certificate,
+            secret=self.secret(case.get("secret")),
+            requests=tuple(self.request(r, certificate) for r in case.get("requests", [])),
+            next_keys=tuple(
+                facts for s in case.get("next_keys", []) if (facts := self.secret(s, "web-next")) is not None
+            ),
+            held_key=HeldKey(held["name"], public_key_of_private(private_key(held["key"]))) if held else None,
+            rivals=tuple(self.certificate(c) for c in case.get("rivals", [])),
+            signs_in_process=case.get("signs_in_process", True),
+        )
+
+    def request_world(self) -> RequestWorld:
+        """The world of the case, for a CertificateRequest."""
+        certificate = self.certificate(self.case.get("certificate"))
+        issuer = self.case.get("issuer")
+        return RequestWorld(
+            self.request({"revision": 1, "key": "A"} | self.case["request"], certificate),
+            self.issuer(issuer) if issuer else None,
+            self.case.get("issuer_kind", "Issuer"),
+        )
+
+    def issuer(self, short: dict[str, Any]) -> Issuer:
+        """An Issuer `ca` of namespace `shop`."""
+        meta = {"name": "ca", "namespace": "shop", "uid": "uid-ca", "generation": 1}
+        return convert(
+            {
+                "apiVersion": "cert-manager.io/v1",
+                "kind": "Issuer",
+                "metadata": meta | short.get("metadata", {}),
+                "spec": short.get("spec", {"ca": {"secretName": "ca"}}),
+                "status": short.get("status", {}),
+            },
+            Issuer,
+        )
+
+    def issuer_world(self) -> IssuerWorld:
+        """The world of the case, for an issuer."""
+        return IssuerWorld(
+            self.issuer(self.case.get("issuer", {})),
+            Checked(**self.case["checked"]),
+            self.case.get("kind", "Issuer"),
+        )
+
+    def policy(self) -> Policy:
+        """The settings of the case."""
+        return Policy(**self.case.get("policy", {}))
+
+
+@lru_cache
+def _csr(spec: bytes, letter: str) -> bytes:
+    """Made once, since ECDSA signatures differ each time."""
+    return csr.build_request(decode(spec, CertificateSpec), private_key(letter))
+
+
+@lru_cache
+def _chain(spec: bytes, letter: str, start: datetime, duration: str) -> bytes:
+    request, key = _csr(spec, letter), private_key(letter)
+    lifetime = parse_duration(duration)
+    return sign.self_sign(request, key, usages=None, is_ca=False, duration=lifetime, now=start).chain_pem
+
+
+def _overridden(values: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
+    return {k: v for k, v in (values | changes).items() if v is not None}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without timestamps: times stay the text they are."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@pytest.fixture(scope="session")
+def worlds() -> type[Worlds]:
+    return Worlds
+
+
+def load_cases(text: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = yaml.load(text, Loader=_Loader)
+    return cases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `case` runs once for each case of cases/<what follows test_>.yaml."""
+    if "case" not in metafunc.fixturenames:
+        return
+    name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
+    cases = load_cases((metafunc.config.rootpath / "tests/plan/cases" / f"{name}.yaml").read_text())
+    metafunc.parametrize("case", cases, ids=[case["name"] for case in cases])
