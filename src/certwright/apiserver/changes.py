@@ -1,0 +1,218 @@
+"""What a write wants the object to be: the body itself, or a patch of what is stored. Nothing here is stored.
+
+Each change makes a new object whose top level and metadata belong to the write path alone; it is made again from
+what is stored when somebody else wrote in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from certwright.apiserver.bodies import JSON, YAML, decode_json, decode_object, media_type, repeated_fields
+from certwright.apiserver.kinds import Kind, Object
+from certwright.apiserver.managed_fields import ApplyConflict, apply
+from certwright.apiserver.options import WriteOptions
+from certwright.apiserver.patch import PatchError, json_patch, merge_patch
+from certwright.apiserver.status import (
+    StatusError,
+    apply_conflict,
+    bad_request,
+    too_large,
+    unsupported_media_type,
+)
+from certwright.apiserver.strategic_patch import strategic_merge_patch
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+_UNPROCESSABLE: Final = "the server rejected our request due to an error in our request"
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a change may look at."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    subresource: str
+    old: Object | None
+    manager: str
+    force: bool
+    now: datetime
+
+
+class Change:
+    """How the new object comes about."""
+
+    creates = False
+    """Whether the object must not be there yet."""
+    may_create = False
+    """Whether the object need not be there yet."""
+    names_object = False
+    """Whether the change has to say the object's name itself (PUT)."""
+    applies = False
+    """Whether the managers of fields are settled by the change itself (server-side apply)."""
+
+    def make(self, scene: Scene) -> Object:
+        """The object as wanted. Raises StatusError."""
+        raise NotImplementedError
+
+    def repeated(self, options: WriteOptions) -> list[str]:
+        """The fields that stand twice in what the client sent, where it asked to hear of them."""
+        return []
+
+    def strict_error(self, kind: Kind, found: list[str]) -> StatusError:
+        """The refusal of unknown and repeated fields."""
+        problems = "strict decoding error: " + ", ".join(found)
+        text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problems}'
+        return bad_request(text)
+
+
+def _owned(obj: Object) -> Object:
+    """The object with metadata that is an object, ready to be changed."""
+    metadata = obj.get("metadata")
+    if metadata is None:
+        obj["metadata"] = {}
+    elif not isinstance(metadata, dict):
+        raise bad_request("metadata is not an object")
+    return obj
+
+
+@dataclass(slots=True)
+class Body(Change):
+    """POST and PUT: the body is the object."""
+
+    body: bytes
+    content_type: str
+    creates: bool = False
+    may_create: bool = False
+    names_object: bool = True
+
+    def make(self, scene: Scene) -> Object:
+        return _owned(decode_object(self.body, self.content_type or JSON))
+
+    def repeated(self, options: WriteOptions) -> list[str]:
+        if not options.validation_asked or media_type(self.content_type) != JSON:
+            return []
+        return [f'duplicate field "{path}"' for path in repeated_fields(self.body)]
+
+
+@dataclass(slots=True)
+class Patch(Change):
+    """PATCH with JSON patch, merge patch or strategic merge patch."""
+
+    body: bytes
+    content_type: str
+
+    def make(self, scene: Scene) -> Object:
+        old = scene.old
+        assert old is not None
+        try:
+            patched = self._patched(old, scene.kind)
+        except PatchError as error:
+            raise _refused(error) from None
+        result = _owned(patched)
+        for name in ("apiVersion", "kind"):
+            result.setdefault(name, old.get(name))
+        return result
+
+    def _patched(self, old: Object, kind: Kind) -> Object:
+        patch = decode_json(self.body)
+        match media_type(self.content_type):
+            case "application/merge-patch+json":
+                return merge_patch(old, patch)
+            case "application/json-patch+json":
+                return json_patch(old, patch)
+            case _:
+                return strategic_merge_patch(old, patch, kind.schema.schema)
+
+
+def _refused(error: PatchError) -> StatusError:
+    if error.status == 400:
+        return bad_request(f"error decoding patch: {error.message}")
+    if error.status == 413:
+        return too_large(error.message)
+    return StatusError(422, "Invalid", f"{_UNPROCESSABLE}: {error.message}", {})
+
+
+@dataclass(slots=True)
+class Apply(Change):
+    """PATCH with an apply configuration: the fields one manager wants, merged with what others own."""
+
+    body: bytes
+    may_create: bool = True
+    applies: bool = True
+
+    def make(self, scene: Scene) -> Object:
+        config = _owned(decode_object(self.body, YAML))
+        _check_configuration(config, scene)
+        scene.kind.strategy.normalize(config)
+        _confine(config, scene)
+        live = scene.old or _blank(config, scene)
+        try:
+            return apply(
+                live, config, scene.manager, scene.force, scene.subresource, scene.now, scene.kind.schema
+            )
+        except PatchError as error:
+            raise _refused(error) from None
+        except ApplyConflict as conflict:
+            raise apply_conflict(str(conflict), conflict.causes) from None
+
+
+def _check_configuration(config: Object, scene: Scene) -> None:
+    kind, metadata = scene.kind, config["metadata"]
+    if not config.get("apiVersion") or not config.get("kind"):
+        raise bad_request(f"Object 'Kind' is missing in the apply configuration of {kind.kind}")
+    if metadata.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    if not metadata.get("name"):
+        metadata["name"] = scene.name
+    for field, wanted in (("name", scene.name), ("namespace", scene.namespace)):
+        if metadata.get(field) and metadata[field] != wanted:
+            text = f"the {field} of the provided object does not match the {field} sent on the request"
+            raise bad_request(text)
+
+
+def _confine(config: Object, scene: Scene) -> None:
+    """Leave in the configuration only what this (sub)resource may write."""
+    if scene.subresource:
+        for name in [
+            n
+            for n in config
+            if n not in ("apiVersion", "kind", "metadata", *scene.kind.strategy.fields_of_status)
+        ]:
+            del config[name]
+        config["metadata"] = {
+            n: v
+            for n, v in config["metadata"].items()
+            if n in ("name", "namespace", "resourceVersion", "uid")
+        }
+    else:
+        for name in scene.kind.strategy.fields_of_status:
+            config.pop(name, None)
+
+
+def _blank(config: Object, scene: Scene) -> Object:
+    if scene.subresource:
+        # the write path has checked that the object is there
+        raise bad_request("a subresource cannot be applied before its object is created")
+    metadata: Object = {"name": scene.name}
+    if scene.kind.namespaced:
+        metadata["namespace"] = scene.namespace
+    return {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": metadata}
+
+
+def patch_of(kind: Kind, content_type: str, body: bytes) -> Change:
+    """The change a PATCH asks for. Raises StatusError (415) for a patch type this kind does not take."""
+    wanted = media_type(content_type)
+    accepted = [JSON_PATCH, MERGE_PATCH]
+    if not kind.custom:
+        accepted.append(STRATEGIC_PATCH)
+    accepted.append(APPLY_PATCH)
+    if wanted not in accepted:
+        raise unsupported_media_type(accepted)
+    return Apply(body) if wanted == APPLY_PATCH else Patch(body, wanted)

@@ -1,0 +1,87 @@
+"""Who am I, and may I? The reviews that kubectl posts; they are answered and never stored.
+
+There are no roles here: members of system:masters may do everything, everybody else nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from certwright.apiserver.bodies import decode_object
+from certwright.apiserver.kinds import Object
+from certwright.apiserver.paths import ResourcePath
+from certwright.apiserver.status import method_not_allowed
+from certwright.apiserver.wire import Request, Response, UserInfo
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewKind:
+    """A resource that only takes POST."""
+
+    group: str
+    plural: str
+    kind: str
+    answer: Callable[[Object, UserInfo], Object]
+    namespaced: bool = False
+    version: str = "v1"
+
+
+def _access(spec: Object, user: UserInfo) -> Object:
+    if user.is_master:
+        return {"allowed": True, "reason": "member of system:masters"}
+    return {"allowed": False, "reason": "this server knows no roles: only members of system:masters may"}
+
+
+def _rules(spec: Object, user: UserInfo) -> Object:
+    if not user.is_master:
+        return {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    return {
+        "resourceRules": [everything],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        "incomplete": False,
+    }
+
+
+def _self(spec: Object, user: UserInfo) -> Object:
+    info: dict[str, Any] = {"username": user.username, "groups": list(user.groups)}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return {"userInfo": info}
+
+
+REVIEWS: Final = (
+    ReviewKind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", _access),
+    ReviewKind("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview", _rules),
+    ReviewKind("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", _self),
+)
+
+
+def review(request: Request, path: ResourcePath) -> Response | None:
+    """The answer to a review, None when the path names none. Raises StatusError."""
+    wanted = (path.group, path.version, path.plural)
+    found = next((r for r in REVIEWS if (r.group, r.version, r.plural) == wanted), None)
+    if found is None or path.name or path.namespace:
+        return None
+    if request.method != "POST":
+        raise method_not_allowed()
+    body = decode_object(request.body, request.headers.get("content-type", ""))
+    metadata = {"creationTimestamp": None, **(body.get("metadata") or {})}
+    answer: Object = {
+        "kind": found.kind,
+        "apiVersion": f"{found.group}/{found.version}",
+        "metadata": metadata,
+    }
+    spec = body.get("spec") or {}
+    if "spec" in body:
+        answer["spec"] = spec
+    answer["status"] = found.answer(spec, request.user)
+    return Response(201, {"content-type": "application/json"}, _encode(answer))
