@@ -1,4 +1,4 @@
-"""Builds worlds for plans from the short form of the YAML cases. Private keys are letters: same letter, same key."""
+"""Builds worlds for plans from the short form of the YAML cases. Private keys are letters."""
 
 import hashlib
 from datetime import UTC, datetime

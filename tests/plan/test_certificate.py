@@ -1,4 +1,4 @@
-"""Golden worlds of plan_certificate: see cases/certificate.yaml, where each case shows world, time and plan."""
+"""Golden worlds of plan_certificate: see cases/certificate.yaml."""
 
 from typing import Any
 

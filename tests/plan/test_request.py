@@ -13,10 +13,9 @@ def rendered(plan: Plan) -> dict[str, Any]:
     out: dict[str, Any] = {"actions": [], "events": [], "waiting_for": plan.waiting_for}
     for action in plan.actions:
         if isinstance(action, PatchStatus):
-            out["conditions"] = {
-                c["type"]: f"{c['status']}/{c['reason']}" for c in action.status["conditions"]
-            }
-            out["messages"] = {c["type"]: c["message"] for c in action.status["conditions"]}
+            conditions = action.status["conditions"]
+            out["conditions"] = {c["type"]: f"{c['status']}/{c['reason']}" for c in conditions}
+            out["messages"] = {c["type"]: c.get("message", "") for c in conditions}
             out["fields"] = sorted(set(action.status) - {"conditions"})
             out["manager"] = action.field_manager
         if isinstance(action, Sign):
