@@ -107,10 +107,10 @@ class Server:
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             await response.prepare(request)
             for part in parts:
-                if isinstance(part, bytes | dict):
-                    await response.write(
-                        part if isinstance(part, bytes) else json.dumps(part).encode() + b"\n"
-                    )
+                if isinstance(part, dict):
+                    await response.write(json.dumps(part).encode() + b"\n")
+                elif isinstance(part, bytes):
+                    await response.write(part)
                 else:
                     await part()
             if then == "hang":

@@ -71,7 +71,7 @@ class HttpTransport:
         self._base = config.server.rstrip("/")
         self._credentials = credentials_for(config.identity, now)
         self._tls = TlsContexts(config.tls, now) if self._base.startswith("https://") else None
-        self._proxy, self._proxy_auth = _split_proxy(config.proxy)
+        self._proxy, self._proxy_headers = _split_proxy(config.proxy)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Response:
@@ -126,7 +126,7 @@ class HttpTransport:
                 ssl=self._tls.current(self._credentials.certificate()) if self._tls is not None else True,
                 server_hostname=self._config.tls.server_name or None,
                 proxy=self._proxy,
-                proxy_auth=self._proxy_auth,
+                proxy_headers=self._proxy_headers or None,
             )
         except _FAILURES as error:
             raise self._unreachable(request, error) from None
@@ -141,6 +141,8 @@ class HttpTransport:
         authorization = await self._credentials.authorization()
         if authorization:
             headers["Authorization"] = authorization
+        if self._tls is None:
+            headers.extend(self._proxy_headers)  # with TLS only the proxy itself gets them, in CONNECT
         headers.extend(self._config.identity.impersonate)
         return headers
 
@@ -175,13 +177,15 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}"
 
 
-def _split_proxy(proxy: str | None) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-    """A proxy's URL without the credentials in it, and those, so that they are in no message."""
+def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
+    """A proxy's URL without the credentials in it, which are for no message, and the header they make."""
     if proxy is None:
-        return None, None
+        return None, {}
     url = URL(proxy)
-    auth = aiohttp.BasicAuth(url.user or "", url.password or "") if url.user else None
-    return url.with_user(None), auth
+    if not url.user:
+        return url, {}
+    header = aiohttp.encode_basic_auth(url.user, url.password or "")
+    return url.with_user(None), {"Proxy-Authorization": header}
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

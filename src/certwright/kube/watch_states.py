@@ -151,7 +151,10 @@ def _failed(state: State, error: ApiError) -> Step:
         case Phase.STREAM if isinstance(error, Invalid):
             return Step(_listing(state, can_stream=False), Outcome.DISCARD)
         case Phase.LIST if isinstance(error, Gone) and state.token:
-            return Step(_with(_listing(state), paged=False), Outcome.DISCARD)
+            unpaged = _with(_listing(state), paged=False)
+            if state.paged:
+                return Step(unpaged, Outcome.DISCARD)
+            return _again(unpaged, error.retry_after)._replace(outcome=Outcome.DISCARD)
         case Phase.WATCH if isinstance(error, Gone):
             failures = state.failures + 1  # the first is no fault of anybody's
             return Step(
