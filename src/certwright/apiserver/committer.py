@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -68,6 +69,15 @@ class InlineCommitter(Committer):
         """Nothing is left to finish."""
 
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which the interpreter is taken from a busy event loop.
+
+A loop that is never idle but lets go of the interpreter for an instant in every turn can starve a waiting
+thread at the default of 5 ms: a commit then took up to 12 s, measured. At this value it takes a few turns of
+the loop.
+"""
+
+
 class _Step:
     __slots__ = ("call", "future", "loop")
 
@@ -96,6 +106,7 @@ class ThreadCommitter(Committer):
         self._journal = journal
         self._done = done
         self._running = True
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL))
         self._queue: SimpleQueue[tuple[Batch, asyncio.AbstractEventLoop] | _Step] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
         self._thread.start()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 
 from certwright.apiserver.committer import Batch, Committer, Done, InlineCommitter, ThreadCommitter, Write
 from certwright.apiserver.cursor import Cursor, Window
@@ -120,6 +121,8 @@ class Log:
             raise TooOld(at_revision, self._floor)
         if at_revision > now:
             raise TooNew(at_revision, now)
+        if self._closed:
+            raise Closed
         records, remaining = self._journal.list_at(prefix, after_key, limit, at_revision)
         return Page(records, at_revision, remaining)
 
@@ -145,9 +148,7 @@ class Log:
     async def _append(self, key: str, expected: int, make: Callable[[int], bytes], gone: bool) -> int:
         loop = asyncio.get_running_loop()
         while (ahead := self._in_flight.get(key)) is not None:
-            turn: asyncio.Future[None] = loop.create_future()
-            ahead.waiters.append(turn)
-            await turn
+            await _settled(ahead)
         if self._closed:
             raise Closed
         live = self._head.get(key)
@@ -218,12 +219,14 @@ class Log:
         """
         if revision > self.revision:
             raise TooNew(revision, self.revision)
+        if self._closed:
+            raise Closed
         self._floor = max(self._floor, revision)
         async with self._compacting:
-            while self._compacted < self._floor:
-                start, end = self._compacted, min(self._compacted + COMPACT_STEP, self._floor)
+            while self._compacted < self._floor and not self._closed:
+                end = min(self._compacted + COMPACT_STEP, self._floor)
                 try:
-                    await self._committer.run(lambda start=start, end=end: self._journal.compact(start, end))  # type: ignore[misc]
+                    await self._committer.run(partial(self._journal.compact, self._compacted, end))
                 except Exception as error:
                     raise WriteFailed(f"cannot compact {self._journal.path}: {error}") from error
                 self._compacted = end
@@ -243,7 +246,14 @@ class Log:
         self._closed = True
         self._window.wake_all()
         while self._in_flight:
-            await asyncio.wait([write.future for write in self._in_flight.values()])
-            await asyncio.sleep(0)
-        self._committer.close()
+            await _settled(next(iter(self._in_flight.values())))
+        async with self._compacting:
+            self._committer.close()
         self._journal.close()
+
+
+async def _settled(write: Write) -> None:
+    """Wait until a write has been committed or has failed, whatever its own caller does."""
+    turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    write.waiters.append(turn)
+    await turn
