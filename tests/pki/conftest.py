@@ -1,8 +1,8 @@
 """Recorded issuances of cert-manager (see golden/), one by one.
 
-Each file holds a Certificate's spec, the request made for it, what the issuer in use returned, the CA's Secret, the
-target Secret and the times in status. `=request` and `=key` in the Secret mean: the same bytes as there. All keys are
-throw-away.
+Each file holds a Certificate's spec, the request made for it, what the issuer in use returned, the CA's
+Secret, the target Secret and the times in status. `=request` and `=key` in the Secret mean: the same bytes
+as there. All keys are throw-away.
 """
 
 from base64 import b64decode

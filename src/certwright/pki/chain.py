@@ -44,8 +44,12 @@ def bundle_of(certificates: Sequence[X509]) -> Bundle:
     ca_pem = x509.to_pem(root)
     if len(chain) == 1:
         return Bundle(ca_pem, ca_pem if root.is_self_signed else b"")
-    shown = chain[:-1] if root.is_self_signed else chain
-    return Bundle(b"".join(map(x509.to_pem, shown)), ca_pem)
+    return Bundle(x509.to_pem(chain[0]) + above_leaf(chain[1:]), ca_pem)
+
+
+def above_leaf(ordered: Sequence[X509]) -> bytes:
+    """What is shown of the certificates above a leaf: those not self-signed, be they one root or several."""
+    return b"".join(x509.to_pem(certificate) for certificate in ordered if not certificate.is_self_signed)
 
 
 def linear_chain(certificates: Sequence[X509]) -> list[X509]:

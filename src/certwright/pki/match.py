@@ -4,7 +4,6 @@ differ.
 Not a policy: what to do about a difference, and in which order to ask, is decided elsewhere.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 from certwright.api.certmanager import CertificateRequest, CertificateSpec, IssuerRef, Subject
@@ -72,8 +71,8 @@ def _subject_mismatches(facts: RequestFacts, spec: CertificateSpec) -> list[str]
 def _other_names_differ(facts: RequestFacts, spec: CertificateSpec) -> bool:
     if any(other.utf8_value is None for other in facts.other_names):
         raise RequestDecodeError("an otherName of the certificate request is not a UTF8String")
-    has = Counter((other.oid, other.utf8_value or "") for other in facts.other_names)
-    return has != Counter((other.oid, other.utf8_value) for other in spec.other_names or ())
+    has = sorted((other.oid, other.utf8_value or "") for other in facts.other_names)
+    return has != sorted((other.oid, other.utf8_value) for other in spec.other_names or ())
 
 
 def _durations_differ(left: str, right: str) -> bool:
@@ -127,12 +126,12 @@ def _wanted_common_name(spec: CertificateSpec) -> str:
 
 
 def _differ(left: Iterable[str] | None, right: Iterable[str] | None) -> bool:
-    return Counter(left or ()) != Counter(right or ())
+    return sorted(left or ()) != sorted(right or ())
 
 
-def _addresses(texts: Iterable[str]) -> Counter[bytes]:
-    """Addresses by value; one that cannot be parsed equals only others of its kind."""
-    return Counter(map(_address, texts))
+def _addresses(texts: Iterable[str]) -> list[bytes]:
+    """Addresses by value, sorted; one that cannot be parsed equals only others of its kind."""
+    return sorted(map(_address, texts))
 
 
 def _address(text: str) -> bytes:

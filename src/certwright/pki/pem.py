@@ -96,10 +96,13 @@ def _block(text: bytes, data: bytes, after_end: int) -> Block | None:
     start = 0
     while (stop := body.find(b"\n", start)) >= 0 and body.find(b":", start, stop) >= 0:
         start = stop + 1  # a header line, such as Proc-Type
+    if start and start == len(body):
+        return None  # a line must follow the headers
     try:
-        return Block(
-            label.decode("ascii"), a2b_base64(body[start:].translate(None, _WHITE), strict_mode=True)
-        )
+        base64 = body[start:].translate(None, _WHITE)
+        if len(base64) % 4:
+            return None  # strict_mode would accept excess padding
+        return Block(label.decode("ascii"), a2b_base64(base64, strict_mode=True))
     except (Base64Error, UnicodeDecodeError):
         return None
 

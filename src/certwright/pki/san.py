@@ -9,7 +9,6 @@ from msgspec import Struct
 from certwright.pki import der
 
 _OTHER, _EMAIL, _DNS, _URI, _IP = 0xA0, 0x81, 0x82, 0x86, 0x87
-_KNOWN_TAGS = frozenset({0xA0, 0x81, 0x82, 0xA3, 0xA4, 0xA5, 0x86, 0x87, 0x88})
 _V4_BYTES, _V6_BYTES = 4, 16
 _MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 
@@ -95,14 +94,16 @@ def decode(value: bytes) -> AlternativeNames:
             emails.append(content.decode("ascii"))
         elif tag == _OTHER:
             others.append(_other(content))
-        elif tag not in _KNOWN_TAGS:
-            raise der.DERError("unknown kind of alternative name")
     return AlternativeNames(tuple(dns), tuple(ips), tuple(uris), tuple(emails), tuple(others))
 
 
 def _other(content: bytes) -> OtherName:
-    fields = der.Reader(content)
-    oid = fields.oid()
-    inner = der.Reader(fields.content(0xA0))
-    tag, value = inner.any()
-    return OtherName(oid, value.decode() if tag == der.UTF8_STRING else None)
+    """An otherName; without text, and even without type, if it cannot be read: that alone spoils no certificate."""
+    oid = ""
+    try:
+        fields = der.Reader(content)
+        oid = fields.oid()
+        tag, value = der.Reader(fields.content(0xA0)).any()
+        return OtherName(oid, value.decode() if tag == der.UTF8_STRING else None)
+    except ValueError:
+        return OtherName(oid, None)

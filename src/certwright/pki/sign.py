@@ -89,9 +89,7 @@ def _above(certificates: Sequence[X509]) -> tuple[bytes, bytes]:
         raise ChainError("the certificate that signs is not the lowest of the CA's chain")
     if not ordered[0].may_sign:
         raise ChainError("the certificate that signs is not allowed to sign certificates")
-    top = ordered[-1]
-    shown = ordered[:-1] if top.is_self_signed else ordered
-    return b"".join(map(x509.to_pem, shown)), x509.to_pem(top)
+    return chain.above_leaf(ordered), x509.to_pem(ordered[-1])
 
 
 # --- what is asked for ----------------------------------------------------------------------------
