@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from certwright import __version__
 from certwright.app import metrics
+from certwright.app.clock import now
 from certwright.app.errors import RunError
 from certwright.app.logging import LineFormatter, debugging, set_up
 from certwright.app.loop import Stop, run, until
@@ -85,11 +85,6 @@ def _config(options: Options) -> ControllerConfig:
         namespace=options.namespace or None,
         cluster_resource_namespace=options.cluster_resource_namespace,
     )
-
-
-def now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 async def wait_for_crds(client: Client, seconds: float = RETRY_SECONDS) -> None:

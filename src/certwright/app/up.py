@@ -22,7 +22,7 @@ from certwright.api.meta import CERTIFICATES
 from certwright.apiserver.wire import AUTHENTICATED, MASTERS, UserInfo
 from certwright.app import progress
 from certwright.app.apply import apply_all, install_crds
-from certwright.app.controller import now
+from certwright.app.clock import now
 from certwright.app.datadir import default_data_dir
 from certwright.app.embedded import Embedded
 from certwright.app.errors import RunError
@@ -38,7 +38,7 @@ from certwright.kube.errors import ApiError
 from certwright.kube.events import EventRecorder
 
 CLUSTER_RESOURCE_NAMESPACE = "cert-manager"
-"""Where the Secrets of ClusterIssuers are: what upstream's chart and documentation use, so that manifests fit."""
+"""Where the Secrets of ClusterIssuers are: what upstream's chart uses, so that manifests fit."""
 
 _USER = UserInfo("certwright", (MASTERS, AUTHENTICATED))
 
@@ -66,7 +66,7 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 def main(options: Options) -> int:
-    """Run until everything is Ready (`--once`), or SIGINT or SIGTERM; returns the exit code. Raises RunError."""
+    """Run until all is Ready (`--once`), or SIGINT or SIGTERM; returns the exit code. Raises RunError."""
     manifests = load(options.paths)
     display = progress.make()
     level = logging.DEBUG if debugging() else logging.WARNING
@@ -111,7 +111,7 @@ async def _work(parts: _Parts, stop: Stop) -> int:
         beside.append(parts.exporter.run())
     if parts.options.once:
         seconds = parts.options.timeout.total_seconds()
-        work = _until_ready(parts, seconds if seconds else None)
+        work = _until_ready(parts, seconds or None)
     else:
         work = _announce_for_ever(parts)
     await until(stop, work, *beside)
@@ -124,7 +124,7 @@ def _code(options: Options, stop: Stop) -> int:
 
 
 async def _until_ready(parts: _Parts, seconds: float | None) -> None:
-    """Wait until every Certificate is Ready and exported. Raises RunError with a line for each that is not."""
+    """Wait until every Certificate is Ready and exported. Raises RunError, a line for each that is not."""
     try:
         async with asyncio.timeout(seconds):
             await _all_ready(parts.controllers)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from certwright.api.meta import Resource
-from certwright.app.controller import now
+from certwright.app.clock import now
 from certwright.app.datadir import KUBECONFIG, default_data_dir
 from certwright.app.errors import RunError
 from certwright.app.loop import Stop, run, until
