@@ -5,9 +5,8 @@ somebody else wrote: the object is read anew and planned again at once. Every ot
 this key alone. The plan says when to look again; everything else comes from changes in the stores.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -96,7 +95,7 @@ class Engine(Generic[K, W]):
             return
         except Conflict as error:
             self.counters.conflicts += 1
-            log.debug("%s %s: %s; planning again", self.controller.name, key, error)
+            log.debug("%s %s: %s; planning again", self.controller.name, _words(key), error)
             await self.controller.refresh(key)
             self.queue.add(key)
             return
@@ -107,24 +106,15 @@ class Engine(Generic[K, W]):
     def _failed(self, key: K, error: Exception) -> None:
         self.counters.errors += 1
         delay = self.queue.fail(key)
-        if isinstance(error, ApiError | Retry):
-            log.warning("%s %s: %s; next try in %.0f s", self.controller.name, key, error, delay)
+        what = f"{self.controller.name} {_words(key)}"
+        if isinstance(error, Retry):  # expected: the object's condition says it too
+            log.info("%s: %s; next try in %.0f s", what, error, delay)
+        elif isinstance(error, ApiError):
+            log.warning("%s: %s; next try in %.0f s", what, error, delay)
         else:
-            log.error(
-                "%s %s: unexpected error; next try in %.0f s",
-                self.controller.name,
-                key,
-                delay,
-                exc_info=error,
-            )
+            log.error("%s: unexpected error; next try in %.0f s", what, delay, exc_info=error)
 
 
-async def forever(*jobs: Callable[[], Awaitable[None]]) -> None:
-    """Run jobs side by side until one ends or fails; then end them all."""
-    async with asyncio.TaskGroup() as group:
-        for job in jobs:
-            group.create_task(_as_coroutine(job))
-
-
-async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:
-    await job()
+def _words(key: Hashable) -> str:
+    """A key as people write it: namespace/name."""
+    return "/".join(str(part) for part in key if part) if isinstance(key, tuple) else str(key)

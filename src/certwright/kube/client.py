@@ -382,13 +382,18 @@ def encode_object(resource: Resource, obj: object) -> bytes:
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
     if isinstance(obj, Mapping):
         return msgspec.json.encode(head | dict(obj))
-    present = {field.encode_name for field in msgspec.structs.fields(cast("msgspec.Struct", obj))}
+    present = _wire_names(cast("type[msgspec.Struct]", type(obj)))
     missing = {key: value for key, value in head.items() if key not in present}
     body = codec.encode(obj)
     if not missing:
         return body
     prefix = msgspec.json.encode(missing)[:-1]
     return prefix + b"}" if body == b"{}" else prefix + b"," + body[1:]
+
+
+@lru_cache(maxsize=128)
+def _wire_names(type_: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(type_))
 
 
 def retry_after(headers: Mapping[str, str], clock: Callable[[], datetime]) -> float | None:
