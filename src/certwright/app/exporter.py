@@ -17,7 +17,7 @@ from certwright.api.meta import SECRETS
 from certwright.app.errors import RunError
 from certwright.app.export import export, is_complete, make_private
 from certwright.kube.client import Client
-from certwright.kube.store import Key
+from certwright.kube.store import Key, key_of, version_of
 from certwright.kube.watcher import Applied, Deleted, Restarted, Watcher
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ class Exporter:
         self._client = client
         self._waiting: dict[Key, dict[str, bytes]] = {}
         self._news = asyncio.Event()
+        self._seen: dict[Key, int] = {}
+        self._writing = asyncio.Lock()
         try:
             make_private(root.absolute())
             probe = root / ".writable"
@@ -72,12 +74,18 @@ class Exporter:
                         self._gone(secret)
 
     def _take(self, secret: Secret) -> None:
-        if secret.type == TLS_TYPE and is_complete(secret.data):
-            self._waiting[secret.metadata.namespace, secret.metadata.name] = secret.data
+        if secret.type != TLS_TYPE or not is_complete(secret.data):
+            return
+        key = key_of(secret)
+        version = version_of(secret) or 0
+        # `export_all` may have read a later state than the one that the watch tells of now.
+        if version > self._seen.get(key, -1):
+            self._seen[key] = version
+            self._waiting[key] = secret.data
             self._news.set()
 
     def _gone(self, secret: Secret) -> None:
-        key = (secret.metadata.namespace, secret.metadata.name)
+        key = key_of(secret)
         self._waiting.pop(key, None)
         directory = self.root.joinpath(*key)
         if directory.exists():
@@ -102,7 +110,8 @@ class Exporter:
 
     async def _write_one(self, key: Key, data: dict[str, bytes]) -> None:
         try:
-            await asyncio.to_thread(export, self.root, *key, data)
+            async with self._writing:
+                await asyncio.to_thread(export, self.root, *key, data)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunError(f"{self.root.joinpath(*key)} cannot be written: {reason}") from error
