@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from certwright.apiserver.handler import ApiServer
+from certwright.apiserver.wire import MASTERS, UserInfo
+from certwright.app.inprocess import InProcess
 from certwright.kube.client import Client
 from certwright.kube.cluster import ClusterConfig
 from certwright.kube.transport import HttpTransport
@@ -153,5 +156,21 @@ def pauses() -> Pauses:
 @pytest.fixture
 async def client(server: Server, pauses: Pauses) -> AsyncIterator[Client]:
     made = Client(HttpTransport(ClusterConfig(server=server.url)), "test/1", sleep=pauses)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[ApiServer]:
+    """The embedded API server, in memory."""
+    server = await ApiServer.open(None)
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def direct(api: ApiServer, pauses: Pauses) -> AsyncIterator[Client]:
+    """A client of the embedded server, by direct calls."""
+    made = Client(InProcess(api, UserInfo("admin", groups=(MASTERS,))), "test/1", sleep=pauses)
     yield made
     await made.close()
