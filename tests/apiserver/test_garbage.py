@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import logging
+import random
 
 import pytest
 
@@ -383,3 +384,61 @@ async def test_thousands_of_dependents_cost_one_write_or_two_each(server, propag
         await collector.settled()
         assert len(server.names()) == (2000 if propagation == "Orphan" else 0)
         assert server.log.revision - revision <= 2000 + 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_is_deleted_in_whatever_way_in_the_end_everything_left_has_a_reason(server, seed):
+    rng = random.Random(seed)
+    keys = []
+    async with collecting(server) as collector:
+        for n in range(40):
+            owners = [
+                key for key in rng.sample(keys, min(len(keys), rng.randrange(3))) if server.log.get(key)
+            ]
+            held = ["foreign.example/hold"] if rng.random() < 0.2 else []
+            keys.append(
+                await server.create("Child", f"c{n}", *owners, finalizers=held, block=rng.random() < 0.7)
+            )
+        for _ in range(12):
+            live = [record.key for record in server.log.range("").records]
+            with contextlib.suppress(Conflict, AttributeError):
+                await server.user_deletes(
+                    rng.choice(live), rng.choice(["Background", "Foreground", "Orphan"])
+                )
+        await collector.settled()
+        _check_that_all_have_a_reason(server)
+        for key in keys:
+            if server.log.get(key):
+                finalizers = server.log.get(key).object["metadata"]["finalizers"]
+                await server.user_patches(
+                    key, finalizers=[f for f in finalizers if f != "foreign.example/hold"]
+                )
+                await collector.settled()
+        _check_that_all_have_a_reason(server)
+        assert not [key for key, metadata in _metadata(server).items() if "deletionTimestamp" in metadata]
+
+
+def _metadata(server):
+    return {record.key: record.object["metadata"] for record in server.log.range("").records}
+
+
+def _check_that_all_have_a_reason(server):
+    everything = _metadata(server)
+    by_uid = {metadata["uid"]: metadata for metadata in everything.values()}
+    blocked = {
+        reference["uid"]
+        for metadata in everything.values()
+        for reference in metadata.get("ownerReferences", [])
+        if reference["blockOwnerDeletion"]
+    }
+    for key, metadata in everything.items():
+        owners = [by_uid.get(reference["uid"]) for reference in metadata.get("ownerReferences", [])]
+        if "deletionTimestamp" not in metadata:
+            assert not owners or all(owner and not _waits(owner) for owner in owners), key
+        else:
+            assert "orphan" not in metadata["finalizers"], key
+            assert "foreign.example/hold" in metadata["finalizers"] or metadata["uid"] in blocked, key
+
+
+def _waits(metadata):
+    return "deletionTimestamp" in metadata and "foregroundDeletion" in metadata["finalizers"]

@@ -434,6 +434,20 @@ async def test_writes_and_compactions_at_the_same_time_do_not_disturb_each_other
     assert log._journal._reader.execute("SELECT count(*) FROM log").get == 0
 
 
+async def test_a_key_can_be_created_again_while_its_past_is_being_dropped(log, monkeypatch):
+    monkeypatch.setattr(log_module, "COMPACT_STEP", 1)
+    keys = [f"g/p/ns/{n}" for n in range(60)]
+    revisions = await asyncio.gather(*(log.write(key, 0, value()) for key in keys))
+    await asyncio.gather(
+        *(log.delete(key, revision, value()) for key, revision in zip(keys, revisions, strict=True))
+    )
+    compacting = asyncio.create_task(log.compact(log.revision))
+    for key in reversed(keys):
+        await log.write(key, 0, value())
+    await compacting
+    assert len(log) == 60
+
+
 # Closing and opening
 
 
