@@ -14,14 +14,7 @@ from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, message_of, supported_values
 from certwright.apiserver.jsonpath import JsonPathError, compile_path
 from certwright.apiserver.kinds import Kinds, Object, Strategy
-
-try:
-    from certwright.apiserver.structural_rules import check_structural
-except ImportError:  # lands soon
-
-    def check_structural(schema: Object) -> list[FieldError]:  # type: ignore[misc]
-        """Stand-in."""
-        return []
+from certwright.apiserver.structural_rules import check_structural
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 _COLUMN_TYPES: Final = ("integer", "number", "string", "boolean", "date")

@@ -107,7 +107,6 @@ class Listener:
             stream.cancel()
         if self._runner is not None:
             runner, self._runner = self._runner, None
-            runner.shutdown_callback = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await runner.cleanup()
