@@ -112,17 +112,18 @@ async def test_a_store_follows_by_pages(direct: Client) -> None:
         await until_equal(direct, store)
 
 
-async def test_leaving_the_selection_is_like_being_deleted(direct: Client) -> None:
+async def test_leaving_the_selection_is_like_being_deleted_but_not_for_ever(direct: Client) -> None:
     labelled = {"metadata": {"name": "a", "namespace": "default", "labels": {"mine": "yes"}}}
     await direct.create(CONFIG_MAPS, labelled)
     watcher = Watcher(direct, CONFIG_MAPS, ConfigMap, "default", label_selector="mine=yes")
     async with following(watcher) as store:
-        gone = asyncio.Event()
-        store.subscribe(lambda _old, new: gone.set() if new is None else None)
-        patch = {"metadata": {"labels": {"mine": "no"}}}
-        await direct.merge_patch(CONFIG_MAPS, "a", "default", patch, type_=ConfigMap)
-        await gone.wait()
-        assert len(store) == 0
+        heard: asyncio.Queue[bool] = asyncio.Queue()
+        store.subscribe(lambda _old, new: heard.put_nowait(new is not None))
+        for value, present in (("no", False), ("yes", True)):
+            patch = {"metadata": {"labels": {"mine": value}}}
+            await direct.merge_patch(CONFIG_MAPS, "a", "default", patch, type_=ConfigMap)
+            assert await heard.get() is present
+            assert len(store) == int(present)
 
 
 async def test_watching_metadata_only(direct: Client) -> None:

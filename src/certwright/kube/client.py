@@ -8,7 +8,7 @@ import asyncio
 import email.utils
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
@@ -36,6 +36,9 @@ Decodable = type[T] | Callable[[bytes], T]
 
 _MAX_WAIT = 30.0
 """Seconds. A server that asks for more gets its error handed to the caller, who can wait without blocking."""
+
+_LIST_PATIENCE = 4
+"""How much longer than other calls a list may take: it can be large."""
 
 
 class Calls:
@@ -82,8 +85,9 @@ class RawPage(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Calls to one API server.
 
-    `timeout` bounds one attempt in seconds (not watches), `attempts` how often a call is made when the server
-    answers 429 or 503 with Retry-After. `clock` reads a Retry-After that is a date; `sleep` waits.
+    `timeout` bounds one attempt in seconds (a list has more, a watch no bound), `attempts` how often a call
+    is made when the server answers 429 or 503 with Retry-After. `clock` reads a Retry-After that is a date;
+    `sleep` waits.
     """
 
     def __init__(
@@ -318,28 +322,31 @@ class Client:
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a watch and give its body in chunks. Raises ApiError; nothing is retried or timed out here."""
         request = msgspec.structs.replace(request, user_agent=self._user_agent)
-        try:
-            async with self.transport.stream(request) as (status, headers, chunks):
-                if status >= 400:
-                    body = b"".join([chunk async for chunk in chunks])
-                    raise self._error(request, status, headers, body)
-                self._count(request, status)
-                yield chunks
-        except Unreachable:
-            self._count(request, 0)
-            raise
+        async with AsyncExitStack() as stack:
+            try:
+                opened = await stack.enter_async_context(self.transport.stream(request))
+            except Unreachable:
+                self._count(request, 0)
+                raise
+            status, headers, chunks = opened
+            if status >= 300:
+                body = b"".join([chunk async for chunk in chunks])
+                raise self._error(request, status, headers, body)
+            self._count(request, status)
+            yield chunks
 
     async def close(self) -> None:
         """Close the transport."""
         await self.transport.close()
 
     async def _attempt(self, request: Request) -> bytes:
+        seconds = self._timeout * (_LIST_PATIENCE if request.verb == "list" else 1)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 response = await self.transport.send(request)
         except TimeoutError:
             self._count(request, 0)
-            raise Unreachable(message=f"{request.call}: no answer within {self._timeout:g} s") from None
+            raise Unreachable(message=f"{request.call}: no answer within {seconds:g} s") from None
         except Unreachable:
             self._count(request, 0)
             raise

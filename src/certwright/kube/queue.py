@@ -103,9 +103,17 @@ class Queue(Generic[K]):
         self._schedule.done(key)
         self._wake()
 
+    def look_again(self) -> None:
+        """See what is due now: the clock was moved by hand, and timers know nothing of that."""
+        self._wake()
+
+    def is_idle(self) -> bool:
+        """Whether nothing is due and nothing runs; keys that are due later do not count."""
+        return self._schedule.is_idle(self._now())
+
     async def idle(self) -> None:
-        """Wait until nothing is due and nothing runs; keys that are due later do not count."""
-        while not self._closed and not self._schedule.is_idle(self._now()):
+        """Wait until the queue is idle, or closed."""
+        while not self._closed and not self.is_idle():
             future = asyncio.get_running_loop().create_future()
             self._idlers.append(future)
             await future

@@ -1,12 +1,13 @@
 """The cache of one kind of object, with indexes. It does no I/O: a watcher and our own writes feed it.
 
-Invariants: an object never goes back to an older resourceVersion, and a deleted object (by uid) never comes
-back, whatever order watch events and the responses to our own writes arrive in. Subscribers hear of real
+Invariants: an object never goes back to an older resourceVersion, and a deleted one (by uid) never comes
+back, whatever order watch events and the answers to our own writes arrive in. Subscribers hear of real
 changes only.
 """
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
 
@@ -70,7 +71,7 @@ class Store(Generic[T]):
         self._objects: dict[Key, T] = {}
         self._indexers = dict(indexers or {})
         self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._indexers}
-        self._tombstones: dict[str, None] = {}
+        self._tombstones: dict[str, float] = {}
         self._subscribers: list[Subscriber[T]] = []
 
     def get(self, namespace: str | None, name: str) -> T | None:
@@ -94,7 +95,7 @@ class Store(Generic[T]):
 
         Ignored, with False, when the object is not newer than the stored one or is known to be deleted.
         """
-        if obj.metadata.uid and obj.metadata.uid in self._tombstones:
+        if self._is_buried(obj):
             return False
         key = key_of(obj)
         old = self._objects.get(key)
@@ -111,14 +112,27 @@ class Store(Generic[T]):
         return True
 
     def remove(self, obj: T) -> bool:
-        """Take note that `obj` is gone; its uid will never be stored again.
+        """Take note that we deleted `obj` and it is gone: no later event brings its uid back.
 
         Returns False when it was not stored. A namesake that was created later stays.
         """
-        self._bury(obj)
+        self._bury(obj, math.inf)
         key = key_of(obj)
         old = self._objects.get(key)
         if old is None or (old is not obj and not _same_identity(obj, old) and not _is_newer(obj, old)):
+            return False
+        self._delete(key, old)
+        return True
+
+    def discard(self, obj: T) -> bool:
+        """Take in the DELETED event of a watch: as of its version, `obj` is gone or is watched no more.
+
+        Returns False when it was not stored. What is newer stays: a namesake, or the object come back.
+        """
+        self._bury(obj, version_of(obj))
+        key = key_of(obj)
+        old = self._objects.get(key)
+        if old is None or _outlives(old, obj):
             return False
         self._delete(key, old)
         return True
@@ -137,7 +151,7 @@ class Store(Generic[T]):
         for key, old in [item for item in self._objects.items() if item[0] not in listed]:
             version = version_of(old)
             if at is None or version is None or version <= at:
-                self._bury(old)
+                self._bury(old, at)
                 self._delete(key, old)
 
     def reset(self) -> None:
@@ -166,12 +180,21 @@ class Store(Generic[T]):
         self._reindex(key, self._index_values(old), {})
         self._notify(old, None)
 
-    def _bury(self, obj: T) -> None:
-        if not obj.metadata.uid:
+    def _bury(self, obj: T, version: float | None) -> None:
+        """Refuse what is not newer than `version` of this uid from now on."""
+        uid = obj.metadata.uid
+        if not uid or version is None:
             return
-        self._tombstones[obj.metadata.uid] = None
+        self._tombstones[uid] = max(version, self._tombstones.pop(uid, 0))
         if len(self._tombstones) > _TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
+
+    def _is_buried(self, obj: T) -> bool:
+        buried = self._tombstones.get(obj.metadata.uid)
+        if buried is None:
+            return False
+        version = version_of(obj)
+        return buried == math.inf if version is None else version <= buried
 
     def _index_values(self, obj: T) -> dict[str, set[str]]:
         values: dict[str, set[str]] = {}
@@ -203,6 +226,14 @@ class Store(Generic[T]):
 
 def _same_identity(a: HasMetadata, b: HasMetadata) -> bool:
     return not a.metadata.uid or not b.metadata.uid or a.metadata.uid == b.metadata.uid
+
+
+def _outlives(stored: HasMetadata, deleted: HasMetadata) -> bool:
+    """Whether what is stored came after the deletion that an event tells of."""
+    version, at = version_of(stored), version_of(deleted)
+    if version is None or at is None:
+        return not _same_identity(stored, deleted)
+    return version > at
 
 
 def _is_newer(obj: HasMetadata, stored: HasMetadata) -> bool:

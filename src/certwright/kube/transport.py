@@ -25,6 +25,8 @@ from certwright.kube.requests import Request
 from certwright.kube.tls import TlsContexts
 
 _CONNECT_TIMEOUT: Final = 15.0
+_IDLE: Final = 30.0
+"""Seconds an unused connection is kept: less than what servers and load balancers allow."""
 _BUFFER: Final = 256 * 1024
 _FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError)
 
@@ -150,7 +152,7 @@ class HttpTransport:
         """The session; made late, since it belongs to the running event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, socket_factory=_socket),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
                 read_bufsize=_BUFFER,

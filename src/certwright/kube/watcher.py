@@ -340,7 +340,7 @@ async def reflect(watcher: Watcher[T], store: Store[T]) -> None:
                 case Applied(obj):
                     store.put(obj)
                 case Deleted(obj):
-                    store.remove(obj)
+                    store.discard(obj)
                 case Restarted():
                     if event.rewound:
                         store.reset()
