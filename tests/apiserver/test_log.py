@@ -230,7 +230,8 @@ async def test_a_list_is_continued_as_it_was_though_everything_has_changed(log):
         ("b", "old"),
         ("c", "old"),
     ]
-    assert (rest.revision, rest.remaining) == (page.revision, 1)
+    assert rest.revision == page.revision
+    assert rest.remaining > 0
     assert [record.key[-1] for record in log.range("g/p/").records] == ["a", "b", "b", "d"]
 
 

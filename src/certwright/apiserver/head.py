@@ -84,6 +84,10 @@ class Head:
         del self._records[key]
         self._keys.remove(key)
 
+    def count(self, prefix: str, after_key: str) -> int:
+        """How many keys start with `prefix` and are beyond `after_key`, which is one that does."""
+        return sum(map(len, self._keys.between(after_key, after_prefix(prefix), after=True)))
+
     def range(self, prefix: str, after_key: str, limit: int) -> tuple[list[Record], int]:
         """The records below `prefix` with a key beyond `after_key`, and how many the limit left out."""
         after = after_key >= prefix and after_key != ""

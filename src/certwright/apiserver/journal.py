@@ -53,13 +53,12 @@ _NEWEST = """
 SELECT key, rev, gone, CASE gone WHEN 0 THEN value ELSE x'' END FROM log AS l
 WHERE NOT EXISTS (SELECT 1 FROM log AS n WHERE n.key = l.key AND n.prev = l.rev) ORDER BY rev
 """
-_LIVE_AT = """
-FROM log AS l
+_LIST_AT = """
+SELECT key, rev, value FROM log AS l
 WHERE key > :after AND key >= :low AND (:high IS NULL OR key < :high) AND rev <= :rev AND NOT gone
 AND NOT EXISTS (SELECT 1 FROM log AS n WHERE n.key = l.key AND n.prev = l.rev AND n.rev <= :rev)
+ORDER BY key LIMIT :limit
 """
-_LIST_AT = f"SELECT key, rev, value {_LIVE_AT} ORDER BY key LIMIT :limit"
-_COUNT_AT = f"SELECT count(*) {_LIVE_AT}"
 _CHANGES = """
 SELECT l.key, l.rev, l.value, l.gone, p.rev, p.value
 FROM log AS l LEFT JOIN log AS p ON p.rev = l.prev AND NOT p.gone
@@ -162,20 +161,16 @@ class Journal:
             self.roll_back()
             raise
 
-    def list_at(self, prefix: str, after_key: str, limit: int, revision: int) -> tuple[list[Record], int]:
-        """What was live at a revision, in key order, and how many records the limit (0: none) left out."""
-        found: dict[str, apsw.SQLiteValue] = {
+    def list_at(self, prefix: str, after_key: str, limit: int, revision: int) -> list[Record]:
+        """What was live at a revision, in key order, at most `limit` (0: all)."""
+        wanted = {
             "after": after_key,
             "low": prefix,
             "high": after_prefix(prefix),
             "rev": revision,
             "limit": limit or -1,
         }
-        records = [Record(*row) for row in self._reader.execute(_LIST_AT, found)]
-        if not limit or len(records) < limit:
-            return records, 0
-        del found["limit"]
-        return records, self._reader.execute(_COUNT_AT, found).get - limit
+        return [Record(*row) for row in self._reader.execute(_LIST_AT, wanted)]
 
     def changes(self, prefix: str, after: int, upto: int, limit: int) -> tuple[list[Change], int]:
         """The writes in `after` < revision <= `upto` below a prefix, oldest first, at most `limit`.

@@ -123,8 +123,12 @@ class Log:
             raise TooNew(at_revision, now)
         if self._closed:
             raise Closed
-        records, remaining = self._journal.list_at(prefix, after_key, limit, at_revision)
-        return Page(records, at_revision, remaining)
+        records = self._journal.list_at(prefix, after_key, limit + 1 if limit else 0, at_revision)
+        if not limit or len(records) <= limit:
+            return Page(records, at_revision, 0)
+        del records[limit:]
+        # counting what there was then would mean reading all of it; what there is now is near enough
+        return Page(records, at_revision, max(self._head.count(prefix, records[-1].key), 1))
 
     async def write(self, key: str, expected: int, make: Callable[[int], bytes]) -> int:
         """Create (`expected` 0: there must be no live object) or update (`expected`: its revision) an object.

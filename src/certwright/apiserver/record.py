@@ -94,7 +94,10 @@ class Change(msgspec.Struct, gc=False, eq=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Part of a list: `records` in key order, the `revision` they are consistent at, and how many follow."""
+    """Part of a list: `records` in key order and the `revision` they are consistent at.
+
+    `remaining` is how many follow, and 0 only when none do; at an older revision it is an estimate.
+    """
 
     records: list[Record]
     revision: int
