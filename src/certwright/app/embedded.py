@@ -8,17 +8,18 @@ from pathlib import Path
 
 from certwright.apiserver.data_directory import DataDirectoryError
 from certwright.apiserver.handler import ApiServer
-from certwright.app.datadir import KUBECONFIG
+from certwright.apiserver.listener import Listener, ListenError
 from certwright.app.errors import RunError
 
 
 class Embedded:
     """A running API server. Its kubeconfig is there before it answers."""
 
-    def __init__(self, server: ApiServer, url: str, kubeconfig: Path) -> None:
+    def __init__(self, server: ApiServer, listener: Listener) -> None:
         self.server = server
-        self.url = url
-        self.kubeconfig = kubeconfig
+        self.url = listener.url
+        self.kubeconfig = listener.kubeconfig
+        self._listener = listener
 
     @classmethod
     async def open(cls, data_dir: Path, listen: tuple[str, int], clock: Callable[[], datetime]) -> Embedded:
@@ -27,8 +28,13 @@ class Embedded:
             server = await ApiServer.open(data_dir, clock)
         except DataDirectoryError as error:
             raise RunError(str(error)) from error
-        return cls(server, f"https://{listen[0]}:{listen[1]}", data_dir / KUBECONFIG)
+        try:
+            return cls(server, await Listener.open(server, data_dir, listen))
+        except (DataDirectoryError, ListenError) as error:
+            await server.close()
+            raise RunError(str(error)) from error
 
     async def close(self) -> None:
         """Stop answering, and close the state."""
+        await self._listener.close()
         await self.server.close()

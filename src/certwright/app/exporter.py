@@ -57,8 +57,7 @@ class Exporter:
         """Export every Secret as it is now. Raises RunError when a file cannot be written, ApiError."""
         for secret in await self._client.list_(SECRETS, type_=_decode, field_selector=SELECTOR):
             self._take(secret)
-        while self._waiting:
-            await self._write_one(*self._next())
+        await self._write_all()
 
     async def _watch(self) -> None:
         watcher: Watcher[Secret] = Watcher(self._client, SECRETS, _decode, field_selector=SELECTOR)
@@ -95,23 +94,29 @@ class Exporter:
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._waiting:
-                key, data = self._next()
+            try:
+                await self._write_all()
+            except RunError as error:
+                log.warning("%s; next try in %.0f s", error, RETRY_SECONDS)
+                self._news.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _write_all(self) -> None:
+        """Write what waits, and what comes while writing. Raises RunError with what could not be written."""
+        failed: dict[Key, str] = {}
+        while todo := [key for key in self._waiting if key not in failed]:
+            for key in todo:
+                data = self._waiting.get(key)
+                if data is None:
+                    continue
                 try:
-                    await self._write_one(key, data)
-                except RunError as error:
-                    log.warning("%s; next try in %.0f s", error, RETRY_SECONDS)
-                    self._waiting.setdefault(key, data)
-                    await asyncio.sleep(RETRY_SECONDS)
-
-    def _next(self) -> tuple[Key, dict[str, bytes]]:
-        key = next(iter(self._waiting))
-        return key, self._waiting.pop(key)
-
-    async def _write_one(self, key: Key, data: dict[str, bytes]) -> None:
-        try:
-            async with self._writing:
-                await asyncio.to_thread(export, self.root, *key, data)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise RunError(f"{self.root.joinpath(*key)} cannot be written: {reason}") from error
+                    async with self._writing:
+                        await asyncio.to_thread(export, self.root, *key, data)
+                except OSError as error:
+                    reason = (error.strerror or str(error)).lower()
+                    failed[key] = f"{self.root.joinpath(*key)} cannot be written: {reason}"
+                    continue
+                if self._waiting.get(key) is data:
+                    del self._waiting[key]
+        if failed:
+            raise RunError(*failed.values())

@@ -127,9 +127,7 @@ async def _until_ready(parts: _Parts, seconds: float | None) -> None:
     """Wait until every Certificate is Ready and exported. Raises RunError, a line for each that is not."""
     try:
         async with asyncio.timeout(seconds):
-            await _all_ready(parts.controllers)
-            if parts.exporter is not None:
-                await parts.exporter.export_all()
+            await _all_done(parts)
     except TimeoutError:
         raise RunError(*await _reasons(parts)) from None
     parts.display.settled(_last_words(parts))
@@ -137,9 +135,15 @@ async def _until_ready(parts: _Parts, seconds: float | None) -> None:
 
 async def _announce_for_ever(parts: _Parts) -> None:
     parts.display.say(f"serving {parts.embedded.url}, kubeconfig {parts.embedded.kubeconfig}")
-    await _all_ready(parts.controllers)
+    await _all_done(parts)
     parts.display.settled([*_last_words(parts), "serving until Ctrl-C"])
     await asyncio.Event().wait()
+
+
+async def _all_done(parts: _Parts) -> None:
+    await _all_ready(parts.controllers)
+    if parts.exporter is not None:
+        await parts.exporter.export_all()
 
 
 async def _all_ready(controllers: Controllers) -> None:
