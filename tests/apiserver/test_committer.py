@@ -49,7 +49,7 @@ async def test_a_compaction_that_fails_is_finished_by_the_next(log, monkeypatch)
         raise apsw.FullError("database or disk is full")
 
     monkeypatch.setattr(log._journal, "compact", fail)
-    with pytest.raises(WriteFailed, match="cannot compact .*full"):
+    with pytest.raises(WriteFailed, match=r"cannot compact .*full"):
         await log.compact(3)
     monkeypatch.undo()
     assert log.floor == 3

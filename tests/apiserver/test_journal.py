@@ -140,3 +140,10 @@ def test_a_batch_of_any_size_is_one_transaction(database):
     journal.append(rows)
     assert journal.holds(1299)
     journal.close()
+
+
+def test_a_commit_is_on_disk_when_it_returns(database):
+    journal = Journal.open(database)
+    full = 2
+    assert (journal._writer.pragma("journal_mode"), journal._writer.pragma("synchronous")) == ("wal", full)
+    journal.close()

@@ -58,7 +58,6 @@ class Log:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._committer: Committer = _committer(journal, self._finish)
         live: list[Record] = []
         self._graves: dict[str, int] = {}
         """Tombstones by key, oldest first: the revision a re-created key has to follow in the journal."""
@@ -75,6 +74,7 @@ class Log:
         self._pending: Batch = []
         self._compacting = asyncio.Lock()
         self._closed = False
+        self._committer: Committer = _committer(journal, self._finish)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = MEMORY) -> Log:
@@ -82,7 +82,12 @@ class Log:
 
         Raises `DataDirectoryError` when the file is damaged, foreign, of a newer format or not writable.
         """
-        return cls(Journal.open(path))
+        journal = Journal.open(path)
+        try:
+            return cls(journal)
+        except BaseException:
+            journal.close()
+            raise
 
     def __len__(self) -> int:
         """How many objects are live."""
