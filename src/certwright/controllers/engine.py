@@ -58,7 +58,10 @@ class Counters:
 
 
 class Engine(Generic[K, W]):
-    """Runs one controller over its queue. `clock` gives aware UTC times."""
+    """Runs one controller over its queue.
+
+    `clock` gives aware UTC times, `timer` seconds for the queue (default: the running loop's).
+    """
 
     def __init__(
         self,
@@ -68,9 +71,10 @@ class Engine(Generic[K, W]):
         concurrency: int = 16,
         base: float = 1.0,
         cap: float = 30.0,
+        timer: Callable[[], float] | None = None,
     ) -> None:
         self.controller = controller
-        self.queue: Queue[K] = Queue(base=base, cap=cap)
+        self.queue: Queue[K] = Queue(timer, base=base, cap=cap)
         self.counters = Counters()
         self._clock = clock
         self._concurrency = concurrency

@@ -62,7 +62,11 @@ class ControllerConfig(Struct, frozen=True):
 
 
 class Controllers:
-    """The controllers of Certificates, CertificateRequests, Issuers and ClusterIssuers."""
+    """The controllers of Certificates, CertificateRequests, Issuers and ClusterIssuers.
+
+    `clock` gives aware UTC times. `timer` gives the seconds that waiting is measured by (default: the
+    running loop's); whoever moves it by hand tells the queues to look again.
+    """
 
     def __init__(
         self,
@@ -70,12 +74,13 @@ class Controllers:
         clock: Callable[[], datetime],
         config: ControllerConfig,
         recorder: EventRecorder,
+        *,
+        timer: Callable[[], float] | None = None,
     ) -> None:
         self._client = client
         self._config = config
-        self._recorder = recorder
         events = PlanEvents(recorder)
-        held = HeldKeys()
+        held = self.held_keys = HeldKeys()
         self.certificates: Store[Certificate] = Store({"secret": secret_index})
         self.requests: Store[CertificateRequest] = Store(
             {"owner": owner_index, "issuer": issuer_index, "key": key_secret_index}
@@ -93,7 +98,9 @@ class Controllers:
             config.key_threads or os.cpu_count() or 1, thread_name_prefix="keys"
         )
         reader = _Reader(self.secrets, held)
-        engine: Callable[..., Engine[Any, Any]] = partial(Engine, clock=clock, concurrency=config.concurrency)
+        engine: Callable[..., Engine[Any, Any]] = partial(
+            Engine, clock=clock, concurrency=config.concurrency, timer=timer
+        )
         self.certificate_engine = engine(
             Certificates(
                 client,
@@ -147,7 +154,7 @@ class Controllers:
             for engine in self.engines:
                 await engine.queue.idle()
             await asyncio.sleep(0)
-            if all(_quiet(engine) for engine in self.engines):
+            if all(engine.queue.is_idle() for engine in self.engines):
                 return
 
     def _watches(self) -> Iterator[tuple[Watcher[Any], Store[Any]]]:
@@ -257,8 +264,3 @@ def _both(old: T | None, new: T | None) -> Iterator[T]:
     present = new if new is not None else old
     if present is not None:
         yield present
-
-
-def _quiet(engine: Engine[Any, Any]) -> bool:
-    due = engine.queue.next_due()
-    return engine.queue.running == 0 and (due is None or due > asyncio.get_running_loop().time())

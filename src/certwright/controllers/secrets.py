@@ -98,6 +98,10 @@ class Secrets:
         for key in [key for key in self._followed if key not in keys]:
             self._unfollow(key)
 
+    def followed(self) -> dict[Key, Store[Secret]]:
+        """The Secrets watched by name, and where each is kept."""
+        return {key: followed.store for key, followed in self._followed.items()}
+
     async def close(self) -> None:
         """End the watches by name."""
         tasks = [followed.task for followed in self._followed.values()]

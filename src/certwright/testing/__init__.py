@@ -1,1 +1,1 @@
-"""Shipped to users: builders of objects and a virtual clock."""
+"""Shipped to users: an API server in memory with controllers, a clock to move, builders of objects."""

@@ -1,0 +1,378 @@
+"""An API server for tests with our kinds, and controllers that tests start, stop and kill. No test framework.
+
+    @pytest_asyncio.fixture
+    async def cluster():
+        async with in_memory() as cluster:
+            yield cluster
+
+    async def test_it(cluster):
+        await cluster.create(ca_secret(), ca_issuer(), certificate("web"))
+        await cluster.start()
+        await cluster.settled()
+        assert (await cluster.secret("web-tls")).data["tls.crt"]
+
+Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` moves the time.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from certwright.api.certmanager import Certificate, CertificateRequest, ClusterIssuer, Issuer
+from certwright.api.codec import decode
+from certwright.api.crds import all_crds
+from certwright.api.foreign import ConfigMap, Event, Namespace, PartialObject, Secret
+from certwright.api.meta import (
+    CERTIFICATE_REQUESTS,
+    CERTIFICATES,
+    CLUSTER_ISSUERS,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EVENTS,
+    ISSUERS,
+    NAMESPACES,
+    SECRETS,
+    Resource,
+)
+from certwright.apiserver.handler import ApiServer
+from certwright.apiserver.wire import MASTERS, UserInfo
+from certwright.app.inprocess import InProcess
+from certwright.controllers.manager import ControllerConfig, Controllers
+from certwright.controllers.secrets import LABELLED
+from certwright.kube import requests
+from certwright.kube.client import Client
+from certwright.kube.errors import AlreadyExists, NotFound
+from certwright.kube.events import EventRecorder
+from certwright.kube.lines import LineSplitter
+from certwright.kube.requests import Selection
+from certwright.kube.store import Store, key_of
+from certwright.kube.transport import Transport
+from certwright.testing.clock import Clock
+from certwright.testing.tap import Cue, Tap
+
+T = TypeVar("T", bound=Struct)
+
+RESOURCES: dict[type[Struct], Resource] = {
+    Certificate: CERTIFICATES,
+    CertificateRequest: CERTIFICATE_REQUESTS,
+    Issuer: ISSUERS,
+    ClusterIssuer: CLUSTER_ISSUERS,
+    Secret: SECRETS,
+    ConfigMap: CONFIG_MAPS,
+    Namespace: NAMESPACES,
+    Event: EVENTS,
+}
+_names = itertools.count(1)
+
+
+class Change(Struct, frozen=True):
+    """One entry of a kind's history: ADDED, MODIFIED or DELETED, and the object as it then was."""
+
+    type: str
+    object: dict[str, Any]
+
+
+class Running:
+    """Controllers at work, as one process of their own: own memory, own connection, own events."""
+
+    def __init__(self, tap: Tap, clock: Clock, config: ControllerConfig) -> None:
+        self.tap = tap
+        self.client = Client(tap, "certwright-test-controllers", clock.now)
+        self.recorder = EventRecorder(self.client, clock.now)
+        self.controllers = Controllers(self.client, clock.now, config, self.recorder, timer=clock.seconds)
+        self.config = config
+        self._task = asyncio.get_running_loop().create_task(self.controllers.run(), name="controllers")
+
+    async def synced(self) -> None:
+        """Wait until the caches are filled; raises what ended the controllers before that, if anything."""
+        synced = asyncio.ensure_future(self.controllers.synced())
+        await asyncio.wait({synced, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            synced.cancel()
+            await self._task
+        await synced
+
+    async def stop(self) -> None:
+        """End in good order: what they want to tell is told."""
+        await self._end()
+        await self.recorder.close()
+
+    async def kill(self) -> None:
+        """End at once, in the middle of whatever they do; all they know is lost."""
+        self.tap.dead.set()
+        await self._end()
+        await self.recorder.close(grace=0)
+
+    def syncs(self) -> int:
+        """How many passes there were."""
+        return sum(engine.counters.syncs for engine in self.controllers.engines)
+
+    def next_due(self) -> float | None:
+        """When the next key is due, in the clock's seconds."""
+        times = [engine.queue.next_due() for engine in self.controllers.engines]
+        return min((due for due in times if due is not None), default=None)
+
+    def look_again(self) -> None:
+        """Make the queues see that the clock was moved."""
+        for engine in self.controllers.engines:
+            engine.queue.look_again()
+
+    async def idle(self) -> None:
+        """Wait until no key is due and every event is posted. Raises what ended the controllers."""
+        idle = asyncio.ensure_future(self.controllers.idle())
+        await asyncio.wait({idle, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            idle.cancel()
+            await self._task
+        await self.recorder.flush()
+
+    def is_idle(self) -> bool:
+        """Whether no key is due or being worked on."""
+        return all(engine.queue.is_idle() for engine in self.controllers.engines)
+
+    async def _end(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+class Cluster:
+    """An API server, a client that may do everything, and a namespace to work in.
+
+    `connect` makes a transport to the server; `server` is the server itself where it is an embedded one.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Transport],
+        clock: Clock,
+        namespace: str,
+        server: ApiServer | None = None,
+    ) -> None:
+        self.clock = clock
+        self.namespace = namespace
+        self.server = server
+        self.client = Client(connect(), "certwright-test", clock.now)
+        self.running: list[Running] = []
+        self._connect = connect
+
+    async def start(self, config: ControllerConfig | None = None, cue: Cue | None = None) -> Running:
+        """Start controllers; `cue` says which of their calls go wrong. By default they see one namespace."""
+        config = config or ControllerConfig(namespace=self.namespace)
+        running = Running(Tap(self._connect(), cue), self.clock, config)
+        self.running.append(running)
+        await running.synced()
+        return running
+
+    async def stop(self, running: Running) -> None:
+        """Stop controllers in good order."""
+        self.running.remove(running)
+        await running.stop()
+
+    async def kill(self, running: Running) -> None:
+        """Kill controllers."""
+        self.running.remove(running)
+        await running.kill()
+
+    async def settled(self) -> None:
+        """Wait until nobody has anything to do before time moves on, and the caches hold what is stored."""
+        while True:
+            before = [running.syncs() for running in self.running]
+            for running in self.running:
+                await running.idle()
+            if self.server is not None:
+                await self.server.settled()
+            caught_up = all([await self._caught_up(running) for running in self.running])
+            quiet = all(running.is_idle() for running in self.running)
+            if caught_up and quiet and before == [running.syncs() for running in self.running]:
+                return
+            await asyncio.sleep(0 if self.server is not None else 0.01)
+
+    async def advance(self, by: timedelta) -> None:
+        """Jump ahead in time, and let everybody do what has become due."""
+        await self.settled()
+        self.clock.jump(by)
+        for running in self.running:
+            running.look_again()
+        await self.settled()
+
+    async def live_through(self, span: timedelta) -> None:
+        """Pass a span of time in steps, so that everything happens when it is due."""
+        await self.settled()
+        end = self.clock.seconds() + span.total_seconds()
+        while True:
+            times = [due for running in self.running if (due := running.next_due()) is not None]
+            due = min(times, default=end)
+            if due >= end:
+                break
+            await self.advance(timedelta(seconds=max(0.0, due - self.clock.seconds())))
+        await self.advance(timedelta(seconds=max(0.0, end - self.clock.seconds())))
+
+    async def create(self, *objects: Any) -> None:
+        """Create objects, in the namespace of the cluster where they name none."""
+        for obj in objects:
+            resource = RESOURCES[type(obj)]
+            await self.client.create(resource, obj, self._where(resource, obj.metadata.namespace))
+
+    async def patch(self, type_: type[T], name: str, patch: dict[str, Any], subresource: str = "") -> T:
+        """Merge a patch into an object."""
+        resource = RESOURCES[type_]
+        return await self.client.merge_patch(
+            resource, name, self._where(resource), patch, type_=type_, subresource=subresource or None
+        )
+
+    async def delete(
+        self, type_: type[Struct], name: str, propagation: requests.Propagation | None = None
+    ) -> None:
+        """Delete an object."""
+        resource = RESOURCES[type_]
+        await self.client.delete(resource, name, self._where(resource), propagation=propagation)
+
+    async def get(self, type_: type[T], name: str) -> T:
+        """Read an object. Raises NotFound."""
+        resource = RESOURCES[type_]
+        return await self.client.get(resource, name, self._where(resource), type_=type_)
+
+    async def objects(self, type_: type[T]) -> list[T]:
+        """Read all objects of a kind in the namespace."""
+        resource = RESOURCES[type_]
+        return await self.client.list_(resource, self._where(resource), type_=partial(decode, cls=type_))
+
+    async def exists(self, type_: type[Struct], name: str) -> bool:
+        """Whether there is such an object."""
+        with suppress(NotFound):
+            await self.get(type_, name)
+            return True
+        return False
+
+    async def certificate(self, name: str) -> Certificate:
+        """Read a Certificate. Raises NotFound."""
+        return await self.get(Certificate, name)
+
+    async def secret(self, name: str) -> Secret:
+        """Read a Secret. Raises NotFound."""
+        return await self.get(Secret, name)
+
+    async def history(self, type_: type[Struct], since: str) -> list[Change]:
+        """All changes of a kind in the namespace after a resourceVersion, as a watch tells them."""
+        resource = RESOURCES[type_]
+        end = f"end-of-history-{next(_names)}"
+        mark: dict[str, Any] = {"metadata": {"name": end}}
+        if resource not in (SECRETS, CONFIG_MAPS):
+            raise ValueError(f"no harmless object of kind {resource.kind} can mark the end of its history")
+        await self.client.create(resource, mark, self.namespace)
+        selection = Selection(resource=resource, namespace=self.namespace)
+        changes: list[Change] = []
+        splitter = LineSplitter()
+        async with self.client.stream(requests.watch(selection, resource_version=since)) as chunks:
+            async for chunk in chunks:
+                for line in splitter.feed(chunk):
+                    change = msgspec.json.decode(line, type=Change)
+                    if change.object["metadata"].get("name") == end:
+                        await self.client.delete(resource, end, self.namespace)
+                        return changes
+                    changes.append(change)
+        raise RuntimeError("the watch ended early")
+
+    async def resource_version(self) -> str:
+        """The version that the store of the API server is at now."""
+        page = await self.client.list_page(
+            Selection(resource=SECRETS, namespace=self.namespace), type_=PartialObject, limit=1
+        )
+        return page.resource_version
+
+    async def close(self) -> None:
+        """Stop the controllers that still run, and the connection."""
+        for running in list(self.running):
+            await self.kill(running)
+        await self.client.close()
+
+    def _where(self, resource: Resource, namespace: str = "") -> str | None:
+        return (namespace or self.namespace) if resource.namespaced else None
+
+    async def _caught_up(self, running: Running) -> bool:
+        """Whether every cache holds exactly what the server holds."""
+        controllers, namespace = running.controllers, running.config.namespace
+        caches: list[tuple[Selection, Store[Any]]] = [
+            (Selection(resource=CERTIFICATES, namespace=namespace), controllers.certificates),
+            (Selection(resource=CERTIFICATE_REQUESTS, namespace=namespace), controllers.requests),
+            (Selection(resource=ISSUERS, namespace=namespace), controllers.issuers),
+            (
+                Selection(resource=SECRETS, namespace=namespace, label_selector=LABELLED),
+                controllers.secrets.labelled,
+            ),
+        ]
+        if namespace is None:
+            caches.append((Selection(resource=CLUSTER_ISSUERS), controllers.cluster_issuers))
+        for (where, name), store in controllers.secrets.followed().items():
+            followed = Selection(resource=SECRETS, namespace=where, field_selector=f"metadata.name={name}")
+            caches.append((followed, store))
+        return all([await self._same(selection, store) for selection, store in caches])
+
+    async def _same(self, selection: Selection, store: Store[Any]) -> bool:
+        page = await self.client.list_page(selection, type_=PartialObject, limit=0)
+        stored = {key_of(obj): obj.metadata.resource_version for obj in page.items}
+        return stored == {key_of(obj): obj.metadata.resource_version for obj in store.all()}
+
+
+@asynccontextmanager
+async def in_memory(start: datetime | None = None) -> AsyncIterator[Cluster]:
+    """A cluster of its own in this process, with our CustomResourceDefinitions; `start` is its time."""
+    clock = Clock(start)
+    async with embedded_server(clock) as server:
+        cluster = Cluster(partial(as_admin, server), clock, "default", server)
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
+
+
+@asynccontextmanager
+async def embedded_server(clock: Clock) -> AsyncIterator[ApiServer]:
+    """An API server in memory, with our CustomResourceDefinitions."""
+    server = await ApiServer.open(None, clock.now)
+    try:
+        await install(Client(as_admin(server)))
+        yield server
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def own_namespace(
+    connect: Callable[[], Transport], clock: Clock, server: ApiServer | None = None
+) -> AsyncIterator[Cluster]:
+    """A namespace of its own on an API server that has our kinds; it is deleted in the end."""
+    cluster = Cluster(connect, clock, "", server)
+    created = await cluster.client.create(NAMESPACES, {"metadata": {"generateName": "certwright-test-"}})
+    cluster.namespace = created["metadata"]["name"]
+    try:
+        yield cluster
+    finally:
+        with suppress(NotFound):
+            await cluster.client.delete(NAMESPACES, cluster.namespace)
+        await cluster.close()
+
+
+def as_admin(server: ApiServer) -> Transport:
+    """A direct line to an embedded server, as somebody who may do everything."""
+    return InProcess(server, UserInfo("admin", groups=(MASTERS,)))
+
+
+async def install(client: Client) -> None:
+    """Create our CustomResourceDefinitions where they are missing, and wait until they are served."""
+    for crd in all_crds():
+        with suppress(AlreadyExists):
+            await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+    for resource in (CERTIFICATES, CERTIFICATE_REQUESTS, ISSUERS, CLUSTER_ISSUERS):
+        while True:
+            with suppress(NotFound):
+                await client.list_page(Selection(resource=resource), type_=PartialObject, limit=1)
+                break
+            await asyncio.sleep(0.1)
