@@ -8,6 +8,8 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from certwright.apiserver import wire
+from certwright.apiserver.listener import BODY_LIMIT
+from certwright.apiserver.status import too_large
 from certwright.kube.errors import Unreachable
 from certwright.kube.requests import Request
 from certwright.kube.transport import Response, Stream
@@ -57,6 +59,8 @@ class InProcess:
     async def _call(self, request: Request) -> wire.Response:
         if self._closed:
             raise Unreachable(message=f"{request.call}: the server has stopped")
+        if len(request.body) > BODY_LIMIT:
+            return too_large(f"limit is {BODY_LIMIT}").response()
         headers = {"accept": request.accept, "user-agent": request.user_agent}
         if request.content_type:
             headers["content-type"] = request.content_type
