@@ -5,8 +5,10 @@ Secret, the target Secret and the times in status. `=request` and `=key` in the 
 as there. All keys are throw-away.
 """
 
+import shutil
+import subprocess
 from base64 import b64decode
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 import yaml
 
 from certwright.api.certmanager import CertificateRequest, CertificateSpec
+from certwright.pki import csr, keys, sign
+from certwright.pki.chain import Bundle
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 
@@ -92,7 +96,90 @@ def golden(request: pytest.FixtureRequest) -> Golden:
     return Golden(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recorded():
     """One recorded issuance by name."""
     return lambda name: Golden(Path(__file__).parent / "golden" / f"{name}.yaml")
+
+
+def make_spec(**fields: Any) -> CertificateSpec:
+    """A spec from wire names; ECDSA unless it says otherwise."""
+    return msgspec.convert(
+        {"secretName": "s", "issuerRef": {"name": "ca"}, "privateKey": {"algorithm": "ECDSA"}} | fields,
+        CertificateSpec,
+    )
+
+
+@pytest.fixture(scope="session")
+def spec():
+    return make_spec
+
+
+NOW = datetime(2026, 11, 21, 12, 30, 15, tzinfo=UTC)
+
+
+class Authority:
+    """A CA for tests: its own certificate first, then those above it, and its key."""
+
+    def __init__(self, chain_pem: bytes, key: bytes) -> None:
+        self.chain_pem = chain_pem
+        self.key = key
+        self.loaded = sign.load_ca(chain_pem, key)
+
+    @classmethod
+    def root(cls, name: str = "root", algorithm: str = "ECDSA", size: int = 0) -> "Authority":
+        wanted = make_spec(commonName=name, isCA=True, privateKey={"algorithm": algorithm, "size": size})
+        key = keys.generate(algorithm, size)
+        grant = {"usages": None, "is_ca": True, "duration": timedelta(days=3650), "now": NOW}
+        return cls(sign.self_sign(csr.build_request(wanted, key), key, **grant).chain_pem, key)
+
+    def issue(self, key: bytes, duration: timedelta = timedelta(days=90), **fields: Any) -> Bundle:
+        wanted = make_spec(**fields)
+        return sign.sign_request(
+            csr.build_request(wanted, key),
+            ca=self.loaded,
+            usages=wanted.usages,
+            is_ca=wanted.is_ca,
+            duration=duration,
+            now=NOW,
+        )
+
+    def intermediate(self, name: str) -> "Authority":
+        key = keys.generate("ECDSA")
+        bundle = self.issue(key, commonName=name, isCA=True)
+        return Authority(bundle.chain_pem + bundle.ca_pem, key)
+
+
+@pytest.fixture(scope="session")
+def root() -> Authority:
+    return Authority.root()
+
+
+@pytest.fixture(scope="session")
+def make_root():
+    return Authority.root
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def openssl(tmp_path):
+    """Runs the real openssl; keyword arguments become files whose names replace `{name}` in the arguments."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed")
+
+    def run(*arguments: str, **files: bytes) -> str:
+        names = {}
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content)
+            names[name] = str(tmp_path / name)
+        command = [program, *(argument.format(**names) for argument in arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    return run

@@ -27,7 +27,7 @@ DETERMINISTIC = {"RSA", "Ed25519"}
 
 
 def spec_at_issuance(golden):
-    """In one case the size of the key was edited afterwards and refused, so the recorded spec is not its own."""
+    """In one case the size of the key was edited afterwards and refused, so that spec is not its own."""
     if golden.name != "edit-key-size-never":
         return golden.spec
     return msgspec.structs.replace(

@@ -94,6 +94,7 @@ def _check_rsa(key: RSAPrivate) -> None:
         and p * q == key.modulus
         and key.public_exponent % 2 == 1
         and 1 < key.public_exponent < 1 << _MAX_EXPONENT_BITS
+        and key.modulus % 2 == 1
         and key.modulus.bit_length() >= _MIN_RSA_BITS
         and d < key.modulus
         and d * key.public_exponent % p1 == 1

@@ -36,7 +36,7 @@ class Memo(Generic[T]):
             found = self._parse(*contents)
         results[digest] = found
         if len(results) > self._size:
-            # An eighth at a time, so that copying the digests (atomic, unlike iterating) costs next to nothing.
+            # An eighth at a time, so that copying the digests (atomic, unlike iterating) costs little.
             for oldest in list(results)[: len(results) - self._size * 7 // 8]:
                 results.pop(oldest, None)
         return found

@@ -98,7 +98,7 @@ def decode(value: bytes) -> AlternativeNames:
 
 
 def _other(content: bytes) -> OtherName:
-    """An otherName; without text, and even without type, if it cannot be read: that alone spoils no certificate."""
+    """An otherName; without text, or even type, if it cannot be read: that alone spoils no certificate."""
     oid = ""
     try:
         fields = der.Reader(content)

@@ -1,0 +1,94 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certwright.pki import pem
+from certwright.pki.errors import CertificateDecodeError, PKIError
+
+LIMIT = 1_000_000
+BLOCK = pem.encode("CERTIFICATE", b"content")
+
+
+def contents(data):
+    return [block.content for block in pem.blocks(data, LIMIT)]
+
+
+@given(st.binary(max_size=300), st.sampled_from(["CERTIFICATE", "EC PRIVATE KEY", ""]))
+def test_a_block_survives_the_round_trip(content, label):
+    assert list(pem.blocks(pem.encode(label, content), LIMIT)) == [pem.Block(label, content)]
+
+
+def test_lines_have_64_columns_and_end_with_a_newline():
+    lines = pem.encode("X", bytes(100)).split(b"\n")
+    assert [len(line) for line in lines[1:-2]] == [64, 64, 8]
+    assert lines[-1] == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"comment\n" + BLOCK + b"\n# between\n\n" + BLOCK,
+        (BLOCK + BLOCK).replace(b"\n", b"\r\n"),
+        (BLOCK + BLOCK).rstrip(b"\n"),
+        b"-----BEGIN CERTIFICATE-----\n" + BLOCK + BLOCK,
+        BLOCK + b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n" + BLOCK,
+        BLOCK + b"-----BEGIN A-----\n-----END B-----\n" + BLOCK,
+        BLOCK.replace(b"\n", b"\nProc-Type: 4\nDEK-Info: x\n\n", 1) + BLOCK,
+    ],
+    ids=["comments", "CRLF", "no last newline", "BEGIN twice", "bad base64", "labels differ", "headers"],
+)
+def test_what_is_around_blocks_or_wrong_with_others_is_passed_over(data):
+    assert contents(data) == [b"content"] * 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"content",
+        BLOCK[1:],
+        b"x" + BLOCK,
+        BLOCK.replace(b"END", b"END "),
+        BLOCK.replace(b"-----\n", b"----- x\n"),
+        BLOCK.replace(b"=", b""),
+        BLOCK.replace(b"=\n", b"==\n"),
+    ],
+)
+def test_a_broken_block_is_no_block(data):
+    assert contents(data) == []
+
+
+def test_what_is_larger_than_the_limit_is_refused_whole():
+    with pytest.raises(CertificateDecodeError, match="larger than 60 bytes"):
+        list(pem.blocks(BLOCK, 60, CertificateDecodeError))
+    with pytest.raises(PKIError):
+        pem.first(BLOCK, 60)
+
+
+def test_the_default_limits_are_those_of_the_flags():
+    limits = pem.Limits()
+    assert (limits.certificate, limits.private_key, limits.chain, limits.bundle) == (
+        36500,
+        13000,
+        95000,
+        330000,
+    )
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [BLOCK, b"-----BEGIN A-----\n", b"\n-----END A-----", b"\n", b"a: b\n", b"YQ==", b"-----"]
+        ),
+        max_size=12,
+    )
+)
+def test_fragments_never_raise(fragments):
+    contents(b"".join(fragments))
+
+
+def test_reading_takes_time_in_proportion_to_the_size():
+    """Each of these made an earlier version, or makes a careless one, look at the rest again and again."""
+    for fragment in (b"-----BEGIN A-----\n", b"\n-----END A-----", b"a:\n", b"-----BEGIN A-----\na:\n"):
+        assert contents(fragment * (300_000 // len(fragment))) == []
+    assert contents(b"-----BEGIN A-----\n" + b"a:\n" * 100_000 + b"\n-----END A-----\n") == [b""]
