@@ -40,6 +40,9 @@ from certwright.kube.events import EventRecorder
 CLUSTER_RESOURCE_NAMESPACE = "cert-manager"
 """Where the Secrets of ClusterIssuers are: what upstream's chart uses, so that manifests fit."""
 
+MOST_LINES = 20
+"""How many applied objects are named one by one."""
+
 _USER = UserInfo("certwright", (MASTERS, AUTHENTICATED))
 
 
@@ -95,14 +98,15 @@ async def _prepare(client: Client, manifests: Sequence[Manifest], display: progr
     """Make the server hold our kinds and the user's objects. Raises RunError with all that is wrong."""
     await install_crds(client, all_crds(), manifests)
     await apply_all(client, [_namespace(CLUSTER_RESOURCE_NAMESPACE)], _warn)
-    unchanged = 0
-    for done in await apply_all(client, manifests, _warn):
-        if done.action == "unchanged":
-            unchanged += 1
-        else:
+    applied = await apply_all(client, manifests, _warn)
+    told = [done for done in applied if done.action != "unchanged"]
+    if len(told) <= MOST_LINES:
+        for done in told:
             display.say(f"{done.manifest.title}: {done.action}")
-    if unchanged:
-        display.say(f"{unchanged} of {len(manifests)} objects unchanged")
+    else:
+        display.say(f"{len(told)} of {len(applied)} objects created or changed")
+    if len(told) < len(applied):
+        display.say(f"{len(applied) - len(told)} of {len(applied)} objects unchanged")
 
 
 async def _work(parts: _Parts, stop: Stop) -> int:
@@ -115,6 +119,8 @@ async def _work(parts: _Parts, stop: Stop) -> int:
     else:
         work = _announce_for_ever(parts)
     await until(stop, work, *beside)
+    if stop.asked:
+        parts.display.say("stopped")
     return _code(parts.options, stop)
 
 
