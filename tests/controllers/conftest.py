@@ -1,7 +1,13 @@
-"""A cluster with a CA, and what the tests of all controllers ask again and again."""
+"""A cluster with a CA, and a stand-in for approvers and signers that are not ours."""
+
+from datetime import timedelta
+from typing import Any
 
 import pytest_asyncio
 
+from certwright.api.certmanager import CertificateRequest
+from certwright.api.codec import to_builtins
+from certwright.pki import sign
 from certwright.testing.builders import ca_issuer, ca_secret
 from certwright.testing.cluster import Cluster
 
@@ -11,3 +17,52 @@ async def ca(cluster: Cluster) -> Cluster:
     """A cluster with the CA Issuer `ca`; no controllers yet."""
     await cluster.create(ca_secret(), ca_issuer())
     return cluster
+
+
+class Others:
+    """Approves, denies and signs requests as somebody else's controllers would."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def decide(self, name: str, type_: str, reason: str = "Policy", message: str = "") -> None:
+        """Set a condition to True: Approved, Denied or InvalidRequest."""
+        await self._condition(name, {"type": type_, "status": "True", "reason": reason, "message": message})
+
+    async def sign(self, name: str) -> None:
+        """Sign with the CA of `ca_secret`, and say Issued."""
+        secret = ca_secret()
+        request = await self._cluster.get(CertificateRequest, name)
+        bundle = sign.sign_request(
+            request.spec.request,
+            ca=sign.load_ca(secret.data["tls.crt"], secret.data["tls.key"], None),
+            usages=request.spec.usages,
+            is_ca=request.spec.is_ca,
+            duration=timedelta(days=90),
+            now=self._cluster.clock.now(),
+        )
+        issued = {"certificate": to_builtins(bundle.chain_pem), "ca": to_builtins(bundle.ca_pem)}
+        await self._condition(
+            name, {"type": "Ready", "status": "True", "reason": "Issued", "message": "done"}, **issued
+        )
+
+    async def fail(self, name: str, message: str = "no") -> None:
+        """Say that the request will never be signed."""
+        now = to_builtins(self._cluster.clock.now().replace(microsecond=0))
+        failed = {"type": "Ready", "status": "False", "reason": "Failed", "message": message}
+        await self._condition(name, failed, failureTime=now)
+
+    async def _condition(self, name: str, condition: dict[str, str], **status: Any) -> None:
+        request = await self._cluster.get(CertificateRequest, name)
+        now = to_builtins(self._cluster.clock.now().replace(microsecond=0))
+        kept = [c for c in to_builtins(request.status.conditions) if c["type"] != condition["type"]]
+        conditions = [*kept, condition | {"lastTransitionTime": now}]
+        await self._cluster.patch(
+            CertificateRequest, name, {"status": status | {"conditions": conditions}}, "status"
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def others(cluster: Cluster) -> Others:
+    """Somebody else's approver and signer."""
+    return Others(cluster)

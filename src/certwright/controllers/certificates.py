@@ -86,7 +86,8 @@ class Certificates:
             self._absent.discard(key)
             return None
         uid = certificate.metadata.uid
-        secret = await self._target(key, certificate)
+        going = certificate.metadata.deletion_timestamp is not None  # then its Secret is nobody's concern
+        secret = None if going else await self._target(key, certificate)
         return CertificateWorld(
             certificate=certificate,
             secret=secret,

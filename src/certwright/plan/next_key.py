@@ -78,7 +78,7 @@ def _adopt(situation: Situation) -> SecretFacts | None:
 def _make(situation: Situation) -> str:
     """Plan a new key, or the reuse of the present one, as rotationPolicy says."""
     spec = situation.spec.private_key
-    name = next_key_name(situation.certificate, situation.now)
+    name = next_key_name(situation.certificate, situation.moment)
     if spec is not None and spec.rotation_policy == "Never":
         reuse = _may_reuse(situation, situation.world.secret)
         if reuse is None:

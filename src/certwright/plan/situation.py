@@ -18,11 +18,12 @@ from certwright.plan.world import CertificateWorld, Policy
 
 
 class Situation:
-    """The world, the policy and the moment (aware UTC, whole seconds) of one decision."""
+    """The world, the policy and the moment (aware UTC) of one decision; `now` is cut to whole seconds."""
 
     def __init__(self, world: CertificateWorld, policy: Policy, now: datetime) -> None:
         self.world = world
         self.policy = policy
+        self.moment = now
         self.now = now.replace(microsecond=0)
         self.certificate = world.certificate
         self.spec = world.certificate.spec
