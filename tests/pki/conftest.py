@@ -33,9 +33,13 @@ class Golden:
         self.annotations: dict[str, str] = self._recorded.get("secret", {}).get("annotations", {})
         self.keystores: list[str] = self._recorded.get("secret", {}).get("keystores", [])
 
+        self.has_request = "request" in self._recorded
+        self.is_issued = "certificate" in self._recorded.get("request", {})
+        self.has_secret = "secret" in self._recorded
+
     @property
     def key(self) -> bytes:
-        return self._text("key").encode()
+        return str(self._recorded["key"]).encode()
 
     @property
     def key_is_stored(self) -> bool:
@@ -44,7 +48,7 @@ class Golden:
 
     @property
     def request(self) -> CertificateRequest:
-        recorded = self._part("request")
+        recorded = self._recorded["request"]
         return msgspec.convert(
             {"metadata": {"name": "a-1"}, "spec": recorded["spec"] | {"request": recorded["csr"].encode()}},
             CertificateRequest,
@@ -63,7 +67,7 @@ class Golden:
     def secret_data(self) -> dict[str, bytes]:
         names = {"tls.crt": "certificate", "ca.crt": "ca"}
         data = {}
-        for key, text in self._part("secret")["data"].items():
+        for key, text in self._recorded["secret"]["data"].items():
             if text == "=request":
                 data[key] = self._issued(names[key])
             elif text == "=key":
@@ -76,24 +80,33 @@ class Golden:
         text = self._recorded["status"].get(name)
         return datetime.fromisoformat(text) if text else None
 
-    def _part(self, name: str) -> Any:
-        if name not in self._recorded:
-            pytest.skip(f"nothing recorded for {name}")
-        return self._recorded[name]
-
-    def _text(self, name: str) -> str:
-        return str(self._part(name))
-
     def _issued(self, name: str) -> bytes:
-        text = self._part("request").get(name)
-        if text is None:
-            pytest.skip("no certificate was issued")
-        return str(text).encode()
+        return str(self._recorded["request"][name]).encode()
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def golden(request: pytest.FixtureRequest) -> Golden:
-    return Golden(request.param)
+GOLDEN = [Golden(path) for path in FILES]
+
+
+def with_name(golden: Golden) -> str:
+    return golden.name
+
+
+@pytest.fixture(params=[golden for golden in GOLDEN if golden.has_request], ids=with_name)
+def requested_golden(request: pytest.FixtureRequest) -> Golden:
+    """A recording with a request and its key."""
+    return request.param
+
+
+@pytest.fixture(params=[golden for golden in GOLDEN if golden.is_issued], ids=with_name)
+def issued_golden(request: pytest.FixtureRequest) -> Golden:
+    """A recording in which a certificate was issued."""
+    return request.param
+
+
+@pytest.fixture(params=[golden for golden in GOLDEN if golden.has_secret], ids=with_name)
+def stored_golden(request: pytest.FixtureRequest) -> Golden:
+    """A recording with a target Secret."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -93,3 +93,21 @@ def test_garbage_raises_nothing_but_the_readers_error(garbage):
     for read in (Reader.integer, Reader.bit_string, Reader.boolean, Reader.oid, Reader.time, Reader.any):
         with suppress(DERError):
             read(Reader(garbage))
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        ("010101", Reader.boolean),
+        ("030201ff", Reader.bit_string),
+        ("0600", Reader.oid),
+        ("060180", Reader.oid),
+        ("0603808001", Reader.oid),
+        ("170b3236313132313030305a", Reader.time),
+        ("170d3236313333313030303030305a", Reader.time),
+        ("170d32363131323130303030303058", Reader.time),
+    ],
+)
+def test_forms_that_der_does_not_allow_are_refused(content, read):
+    with pytest.raises(DERError):
+        read(Reader(bytes.fromhex(content)))

@@ -212,3 +212,29 @@ def test_damaged_keys_raise_nothing_but_a_decode_error(generated, data):
     for damaged in (pem.encode(label, bytes(content)), bytes(content), private_pem[:position]):
         with suppress(KeyDecodeError):
             keys.load_private(damaged)
+
+
+def test_structures_of_other_algorithms_and_versions_are_refused():
+    dsa = der.sequence(der.oid("1.2.840.10040.4.1"))
+    short_ed25519 = der.sequence(der.oid(keystructures.ED25519_OID))
+    for content in (
+        der.sequence(der.integer(0), dsa, der.octet_string(b"\x02\x01\x01")),
+        der.sequence(der.integer(0), short_ed25519, der.octet_string(der.octet_string(b"short"))),
+    ):
+        with pytest.raises(KeyDecodeError):
+            keys.load_private(pem.encode("PRIVATE KEY", content))
+    for label, content in (
+        ("RSA PRIVATE KEY", der.sequence(*[der.integer(1)] * 9)),
+        ("EC PRIVATE KEY", der.sequence(der.integer(2), der.octet_string(b"\1"))),
+    ):
+        with pytest.raises(KeyDecodeError):
+            keys.load_private(pem.encode(label, content))
+
+
+def test_malformed_public_keys_are_refused_and_unknown_ones_identified():
+    ed25519 = der.sequence(der.sequence(der.oid(keystructures.ED25519_OID)), der.bit_string(b"short"))
+    for spki in (b"", ed25519, keystructures.write_rsa_public(0, 3)):
+        with pytest.raises(KeyDecodeError):
+            keys.public_key_from_spki(spki)
+    ml_dsa = der.sequence(der.sequence(der.oid("2.16.840.1.101.3.4.3.18")), der.bit_string(b"key"))
+    assert keys.public_key_from_spki(ml_dsa).algorithm == ""

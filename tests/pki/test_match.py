@@ -197,3 +197,9 @@ def test_an_other_name_without_text_is_an_error_only_where_other_names_count(spe
 def test_a_certificate_is_compared_loosely(spec, root, key, issued, wanted, paths):
     facts = certificate.parse_certificate(root.issue(key, **issued).chain_pem)
     assert match.certificate_mismatches(facts, spec(**wanted)) == paths
+
+
+def test_durations_that_cannot_be_read_are_compared_as_text(spec, requested):
+    made = requested(commonName="x", duration="soon")
+    assert match.request_mismatches(made, spec(commonName="x", duration="soon")) == []
+    assert match.request_mismatches(made, spec(commonName="x", duration="later")) == ["spec.duration"]

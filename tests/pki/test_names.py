@@ -161,3 +161,20 @@ def test_garbage_is_refused_by_name(garbage):
             read(garbage)
         except PKIError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a b", "a b"),
+        (" a ", "\\ a\\ "),
+        ("#a", "\\#a"),
+        ("a,b+c", "a\\,b\\+c"),
+        ("\t", "\\09"),
+        (" ", "\\ "),
+    ],
+)
+def test_special_characters_are_escaped_when_shown(spec, value, shown):
+    encoded = names.subject_der(spec(commonName=value))
+    assert names.subject_to_rfc4514(encoded) == f"CN={shown}"
+    assert names.subject_der(spec(literalSubject=f"CN={shown}")) == encoded

@@ -92,3 +92,23 @@ def test_reading_takes_time_in_proportion_to_the_size():
     for fragment in (b"-----BEGIN A-----\n", b"\n-----END A-----", b"a:\n", b"-----BEGIN A-----\na:\n"):
         assert contents(fragment * (300_000 // len(fragment))) == []
     assert contents(b"-----BEGIN A-----\n" + b"a:\n" * 100_000 + b"\n-----END A-----\n") == [b""]
+
+
+def test_limits_can_be_set_for_the_process():
+    before = pem.limits()
+    try:
+        pem.set_limits(pem.Limits(private_key=10))
+        assert pem.limits().private_key == 10
+        assert pem.limits().chain == 95_000
+    finally:
+        pem.set_limits(before)
+
+
+def test_a_block_without_base64_is_empty_and_a_label_must_be_ascii():
+    assert contents(b"-----BEGIN A-----\n-----END A-----\n") == [b""]
+    assert contents("-----BEGIN É-----\n-----END É-----\n".encode()) == []
+
+
+def test_headers_need_a_line_behind_them():
+    assert contents(b"-----BEGIN A-----\na: b\n-----END A-----\n") == []
+    assert contents(b"-----BEGIN A-----\na: b\n\n-----END A-----\n") == [b""]

@@ -35,6 +35,7 @@ def in_windows(spec, not_before, not_after, *windows, **fields):
         (24 * HOUR, {"renewBefore": "25h"}, 16 * HOUR),
         (24 * HOUR, {"renewBefore": "24h"}, 16 * HOUR),
         (24 * HOUR, {"renewBefore": "0s"}, 16 * HOUR),
+        (24 * HOUR, {"renewBefore": "soon"}, 16 * HOUR),
         (730 * HOUR, {"renewBeforePercentage": 30}, 511 * HOUR),
         (24 * HOUR - SECOND, {}, 16 * HOUR - SECOND),
         (24 * HOUR, {"renewBefore": "20h", "renewBeforePercentage": 50}, 4 * HOUR),

@@ -19,8 +19,8 @@ def leaf(root):
     return x509.read_pem(bundle.chain_pem, LIMIT)[0]
 
 
-def test_another_library_reads_the_same(golden):
-    for found in x509.read_pem(golden.certificate, LIMIT):
+def test_another_library_reads_the_same(issued_golden):
+    for found in x509.read_pem(issued_golden.certificate, LIMIT):
         read = other_library.load_der_x509_certificate(found.der)
         assert found.serial == read.serial_number
         assert found.tbs == read.tbs_certificate_bytes
@@ -106,3 +106,15 @@ def test_garbage_raises_nothing_but_a_decode_error(garbage):
         x509.read_der(garbage)
     with suppress(CertificateDecodeError):
         x509.read_pem(garbage, LIMIT)
+
+
+def test_a_negative_serial_number_is_refused(leaf):
+    fields = der.top(leaf.tbs)
+    elements = []
+    while fields:
+        elements.append(fields.element(fields.peek()))
+    elements[1] = der.tlv(der.INTEGER, b"\xff")
+    with pytest.raises(CertificateDecodeError, match="negative"):
+        x509.read_der(
+            der.sequence(der.sequence(*elements), leaf.signature_algorithm, der.bit_string(leaf.signature))
+        )

@@ -21,6 +21,8 @@ SEQUENCE = 0x30
 SET = 0x31
 
 TRUE = b"\x01\x01\xff"
+"""BOOLEAN TRUE; FALSE is always a default here and so never written."""
+
 EMPTY_SEQUENCE = b"\x30\x00"
 
 _LONG_FORM = 0x80
@@ -67,11 +69,6 @@ def octet_string(content: bytes) -> bytes:
 def bit_string(content: bytes, unused_bits: int = 0) -> bytes:
     """BIT STRING; `unused_bits` are the ignored low bits of the last byte."""
     return tlv(BIT_STRING, bytes((unused_bits,)) + content)
-
-
-def boolean_true() -> bytes:
-    """BOOLEAN TRUE; FALSE is always a default here and so never written."""
-    return TRUE
 
 
 def context(number: int, content: bytes, *, constructed: bool = False) -> bytes:
