@@ -121,7 +121,8 @@ def type_check(schema: dict[str, Any]) -> Check | None:
             return None
         if kind in ("integer", "number") and _is_number(value, kind):
             return None
-        return [_wrong_type(value, kind, described)]
+        problem = _wrong_type(value, kind, described)
+        return [problem, _too_wide(described)] if kind == "integer" and type(value) is float else [problem]
 
     return lambda value: None if type(value) is accepted else wrong(value)
 
@@ -221,9 +222,9 @@ def number_check(schema: dict[str, Any]) -> Check | None:
         if type(value) is not int and type(value) is not float:
             return None
         found: Problems = []
-        if narrow and value not in _INT32:
-            found.append(_out_of_int32())
-        if factor is not None and value % factor:
+        if narrow and not _INT32.start <= value < _INT32.stop:  # `in` walks through a range for floats
+            found.append(_too_wide("int32"))
+        if factor is not None and not _is_multiple(value, factor):
             found.append(_out_of_range(value, f"a multiple of {fe.go_value(_like(factor, value))}"))
         if minimum is not None and (value < minimum or (above and value == minimum)):
             limit = fe.go_value(_like(minimum, value))
@@ -236,9 +237,19 @@ def number_check(schema: dict[str, Any]) -> Check | None:
     return check
 
 
-def _out_of_int32() -> Problem:
+def _is_multiple(value: float, factor: float) -> bool:
+    """With floats, to nine digits, and only as far as floats are exact."""
+    if type(value) is int and factor == int(factor):
+        return value % int(factor) == 0
+    times = 1 / factor * value if factor < 1 else value / factor
+    return abs(times) <= _EXACT_FLOAT and abs(times - round(times)) <= 1e-9 * max(1.0, abs(times))
+
+
+def _too_wide(known_format: str) -> Problem:
+    how = f"with format {known_format}" if known_format else "(default format)"
+
     def detail(path: str) -> str:
-        return f"Checked value must be of type integer with format int32 in {path}"
+        return f"Checked value must be of type integer {how} in {path}"
 
     return Problem(fe.INVALID, detail, "", detached=True)
 
