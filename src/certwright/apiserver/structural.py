@@ -208,9 +208,10 @@ def _correlate(schema: JsonObject, new: Any, old: Any, step: str | int) -> tuple
     if not keys or type(new) is not list or type(old) is not list or type(new[step]) is not dict:
         return False, None
     wanted = [new[step].get(key) for key in keys]
-    for item in old:
-        if type(item) is dict and [item.get(key) for key in keys] == wanted:
-            return True, item
+    if None not in wanted:
+        for item in old:
+            if type(item) is dict and [item.get(key) for key in keys] == wanted:
+                return True, item
     return False, None
 
 
