@@ -22,7 +22,7 @@ from bench import busy, cluster, exported
 from bench.actors import Counter, Owner, Writer
 from bench.follower import Follower
 from bench.ledger import Ledger, Object
-from bench.server import Server
+from bench.server import Up
 from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, CONFIG_MAPS, EVENTS, SECRETS
 
 NAMESPACE = "default"
@@ -64,7 +64,7 @@ async def run(options: Options, directory: Path) -> Report:
     rng = random.Random(options.seed)
     manifests = directory / "authorities.yaml"
     manifests.write_text(busy.authorities())
-    server = Server(directory, manifests)
+    server = Up(directory, manifests)
     began = time.monotonic()
     try:
         server.start()
@@ -81,7 +81,7 @@ async def run(options: Options, directory: Path) -> Report:
 class _Scene:
     """Everyone who takes part."""
 
-    def __init__(self, options: Options, server: Server, rng: random.Random) -> None:
+    def __init__(self, options: Options, server: Up, rng: random.Random) -> None:
         self.options = options
         self.server = server
         self.rng = rng
@@ -97,9 +97,7 @@ class _Scene:
         self._busy: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def open(
-        cls, stack: AsyncExitStack, options: Options, server: Server, rng: random.Random
-    ) -> "_Scene":
+    async def open(cls, stack: AsyncExitStack, options: Options, server: Up, rng: random.Random) -> "_Scene":
         scene = cls(options, server, rng)
         client = await stack.enter_async_context(cluster.connect(server.kubeconfig))
         for resource in (SECRETS, CERTIFICATES, CERTIFICATE_REQUESTS, CONFIG_MAPS, EVENTS):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from certwright.api.certmanager import CertificateSpec, Issuer, IssuerRef, PrivateKey
-from certwright.api.meta import ISSUERS, NAMESPACES, SECRETS
+from certwright.api.crds import all_crds
+from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS, ISSUERS, NAMESPACES, SECRETS
 from certwright.kube.client import Client
 from certwright.kube.errors import AlreadyExists, NotFound
 from certwright.kube.kubeconfig import load_kubeconfig
@@ -25,6 +26,13 @@ async def connect(kubeconfig: Path) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+async def install_crds(client: Client) -> None:
+    """Create our CustomResourceDefinitions, unless they are there."""
+    for crd in all_crds():
+        with suppress(AlreadyExists):
+            await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
 
 
 async def make_namespace(client: Client, name: str) -> None:

@@ -10,7 +10,6 @@ whatever admission webhooks it calls.
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from base64 import b64encode
@@ -18,8 +17,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench import cluster, processes
+from msgspec import Struct
+
+from bench import cluster
+from bench.figures import print_all, write_json
 from bench.issue import arguments
+from bench.processes import Process, parse
 from certwright.api.certmanager import Certificate, CertificateRequest, CertificateSpec, IssuerRef, PrivateKey
 from certwright.api.foreign import Secret
 from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, EVENTS, SECRETS
@@ -172,44 +175,51 @@ class Writer:
         }
 
 
-async def measure(args: argparse.Namespace) -> dict[str, Any]:
+class Options(Struct, frozen=True, kw_only=True):
+    """What to measure."""
+
+    count: int = 500
+    concurrency: int = 16
+    namespace: str = "floor"
+    processes: list[Process] = []
+    keep: bool = False
+
+
+async def measure(client: Client, options: Options) -> dict[str, Any]:
     """Create the Certificates, then time everything that would be written for them."""
-    data = prepare()
-    named = processes.parse(tuple(args.process))
-    async with cluster.connect(args.kubeconfig) as client:
-        await cluster.make_namespace(client, args.namespace)
-        versions = {}
-        for number in range(args.count):
-            name = f"cert-{number:05d}"
-            created = await client.create(CERTIFICATES, _certificate(name, args.namespace), args.namespace)
-            versions[name] = created["metadata"]["resourceVersion"]
-        writer = Writer(client, args.namespace, data)
-        before = {p.name: p.cpu_seconds() for p in named}
-        work = iter(versions.items())
-        began = time.monotonic()
+    namespace = options.namespace
+    await cluster.make_namespace(client, namespace)
+    versions = {}
+    for number in range(options.count):
+        name = f"cert-{number:05d}"
+        created = await client.create(CERTIFICATES, _certificate(name, namespace), namespace)
+        versions[name] = created["metadata"]["resourceVersion"]
+    writer = Writer(client, namespace, prepare())
+    before = {p.name: p.cpu_seconds() for p in options.processes}
+    work = iter(versions.items())
+    began = time.monotonic()
 
-        async def worker() -> None:
-            for name, version in work:
-                await writer.issue(name, version)
+    async def worker() -> None:
+        for name, version in work:
+            await writer.issue(name, version)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(args.concurrency):
-                group.create_task(worker())
-        span = time.monotonic() - began
-        if not args.keep:
-            await cluster.delete_namespace(client, args.namespace)
-        return {
-            "certificates": args.count,
-            "calls_each": writer.calls / args.count,
-            "seconds": round(span, 2),
-            "rate": round(args.count / span, 2),
-            "calls_per_second": round(writer.calls / span, 1),
-            "calls": {},
-            "processes": {
-                p.name: {"cpu_ms_each": round(1000 * (p.cpu_seconds() - before[p.name]) / args.count, 2)}
-                for p in named
-            },
-        }
+    async with asyncio.TaskGroup() as group:
+        for _ in range(options.concurrency):
+            group.create_task(worker())
+    span = time.monotonic() - began
+    cpu = {p.name: p.cpu_seconds() - before[p.name] for p in options.processes}
+    if not options.keep:
+        await cluster.delete_namespace(client, namespace)
+    return {
+        "certificates": options.count,
+        "calls_each": writer.calls / options.count,
+        "seconds": round(span, 2),
+        "rate": round(options.count / span, 2),
+        "calls_per_second": round(writer.calls / span, 1),
+        "processes": {
+            p.name: {"cpu_ms_each": round(1000 * cpu[p.name] / options.count, 2)} for p in options.processes
+        },
+    }
 
 
 def _certificate(name: str, namespace: str) -> dict[str, Any]:
@@ -260,18 +270,28 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+async def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure what the command line says."""
+    options = Options(
+        count=args.count,
+        concurrency=args.concurrency,
+        namespace=args.namespace,
+        processes=parse(tuple(args.process)),
+        keep=args.keep,
+    )
+    async with cluster.connect(args.kubeconfig) as client:
+        return await measure(client, options)
+
+
 def main() -> int:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="bench.floor", description=(__doc__ or "").split("\n\n")[0])
     arguments(parser)
     parser.add_argument("--namespace", default=f"floor-{int(time.time())}")
-    parser.add_argument("--keep", action="store_true", help="leave the namespace behind")
     args = parser.parse_args()
-    figures = asyncio.run(measure(args))
-    for key, value in figures.items():
-        print(f"{key:20} {value}")
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = asyncio.run(run(args))
+    print_all({"floor": figures})
+    write_json(args.json, figures)
     return 0
 
 

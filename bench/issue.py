@@ -1,14 +1,14 @@
 """How fast Certificates become Ready: N of them over M CA issuers, on any cluster, by any implementation.
 
 The controllers to measure run already, whoever's they are. Name their processes with --process to
-have CPU and memory read, and the API server's audit log with --audit-log to have calls counted.
+have CPU and memory read; calls are counted from the API server's audit log (--audit-log) or from the
+metrics of our own controller (--metrics).
 
     python -m bench.issue --kubeconfig FILE --count 500 --process controller=PID --audit-log audit.log
 """
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections import Counter
@@ -17,28 +17,31 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench import audit, cluster, processes
+from bench import cluster
+from bench.calls import AuditCalls, Counts, MetricsCalls, Source, quiet
+from bench.figures import print_all, write_json
+from bench.processes import Process, parse
 from certwright.api.certmanager import Certificate
 from certwright.api.meta import CERTIFICATES
 from certwright.kube.client import Client
 from certwright.kube.watcher import Applied, Watcher
 
+SIZES = {"RSA": 2048, "ECDSA": 256}
 
-class Options(Struct, frozen=True):
+
+class Options(Struct, frozen=True, kw_only=True):
     """What to measure."""
 
-    kubeconfig: Path
-    count: int
-    issuers: int
-    algorithm: str
-    size: int
-    concurrency: int
-    namespace: str
-    timeout: float
-    processes: list[processes.Process]
-    audit_log: Path | None
-    agent: str
-    keep: bool
+    count: int = 500
+    issuers: int = 10
+    algorithm: str = "ECDSA"
+    size: int = 0
+    concurrency: int = 16
+    namespace: str = "bench"
+    timeout: float = 600.0
+    processes: list[Process] = []
+    calls: Source | None = None
+    keep: bool = False
 
 
 class Progress:
@@ -60,31 +63,52 @@ class Progress:
                 self.complete.set()
 
 
-async def measure(options: Options) -> dict[str, Any]:
+class Usage(Struct):
+    """What it cost, from `began` to `quiet_at` (monotonic seconds)."""
+
+    began: float
+    created_at: float
+    quiet_at: float
+    cpu: dict[str, float]
+    calls: Counts
+
+
+async def measure(client: Client, options: Options) -> dict[str, Any]:
     """Run the scenario once and give all figures."""
-    async with cluster.connect(options.kubeconfig) as client:
-        await cluster.make_namespace(client, options.namespace)
-        issuers = await cluster.make_ca_issuers(client, options.namespace, options.issuers)
-        progress = Progress(options.count)
-        watching = asyncio.create_task(_watch(client, options.namespace, progress))
-        before = {p.name: p.cpu_seconds() for p in options.processes}
-        start = audit.position(options.audit_log) if options.audit_log else 0
-        began = time.monotonic()
-        try:
+    await cluster.make_namespace(client, options.namespace)
+    issuers = await cluster.make_ca_issuers(client, options.namespace, options.issuers)
+    if options.calls is not None:
+        await quiet(options.calls, patience=5)
+    progress = Progress(options.count)
+    watching = asyncio.create_task(_watch(client, options.namespace, progress))
+    try:
+        usage = await _measure(client, options, issuers, progress)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    if not options.keep:
+        await cluster.delete_namespace(client, options.namespace)
+    return _figures(options, progress, usage)
+
+
+async def _measure(client: Client, options: Options, issuers: list[str], progress: Progress) -> Usage:
+    before = {p.name: p.cpu_seconds() for p in options.processes}
+    calls_before = await options.calls.read() if options.calls else Counter()
+    began = created_at = time.monotonic()
+    try:
+        async with asyncio.timeout(options.timeout):
             await _create_all(client, options, issuers, progress)
-            created = time.monotonic()
-            async with asyncio.timeout(options.timeout):
-                await progress.complete.wait()
-        except TimeoutError:
-            created = time.monotonic()
-        finally:
-            watching.cancel()
-        cpu = {p.name: p.cpu_seconds() - before[p.name] for p in options.processes}
-        await asyncio.sleep(1)  # lets the last events and audit lines be written; outside the measured span
-        counts = audit.calls(options.audit_log, start, options.agent) if options.audit_log else Counter()
-        if not options.keep:
-            await cluster.delete_namespace(client, options.namespace)
-        return _figures(options, progress, began, created, cpu, counts)
+            created_at = time.monotonic()
+            await progress.complete.wait()
+    except TimeoutError:
+        print(f"only {len(progress.ready)} of {options.count} Ready in time", file=sys.stderr)
+    quiet_at, calls_after = time.monotonic(), calls_before
+    if options.calls is not None:
+        calls_after, quiet_at = await quiet(options.calls)
+    else:
+        await asyncio.sleep(1)
+    cpu = {p.name: p.cpu_seconds() - before[p.name] for p in options.processes}
+    return Usage(began, created_at, quiet_at, cpu, calls_after - calls_before)
 
 
 async def _watch(client: Client, namespace: str, progress: Progress) -> None:
@@ -109,6 +133,7 @@ async def _create_all(client: Client, options: Options, issuers: list[str], prog
 
 def _certificate(options: Options, number: int, issuer: str) -> dict[str, Any]:
     name = f"cert-{number:05d}"
+    size = options.size or SIZES.get(options.algorithm, 0)
     return {
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",
@@ -116,41 +141,43 @@ def _certificate(options: Options, number: int, issuer: str) -> dict[str, Any]:
         "spec": {
             "secretName": f"{name}-tls",
             "dnsNames": [f"{name}.example.com", f"www.{name}.example.com"],
-            "privateKey": {"algorithm": options.algorithm, "size": options.size},
+            "privateKey": {"algorithm": options.algorithm, "size": size},
             "issuerRef": {"name": issuer, "kind": "Issuer", "group": "cert-manager.io"},
         },
     }
 
 
-def _figures(
-    options: Options,
-    progress: Progress,
-    began: float,
-    created: float,
-    cpu: dict[str, float],
-    counts: Counter[tuple[str, str, int]],
-) -> dict[str, Any]:
+def _figures(options: Options, progress: Progress, usage: Usage) -> dict[str, Any]:
     ready = len(progress.ready)
-    span = max(progress.ready.values()) - began if ready else float("nan")
+    span = max(progress.ready.values()) - usage.began if ready else float("nan")
     waits = sorted(progress.ready[name] - progress.created[name] for name in progress.ready)
     each = max(1, ready)
-    return {
+    figures: dict[str, Any] = {
         "certificates": options.count,
         "issuers": options.issuers,
-        "key": f"{options.algorithm}-{options.size}",
+        "key": f"{options.algorithm}-{options.size or SIZES.get(options.algorithm, '')}",
         "ready": ready,
         "seconds": round(span, 2),
-        "seconds_to_create": round(created - began, 2),
+        "seconds_to_create": round(usage.created_at - usage.began, 2),
         "rate": round(ready / span, 2) if ready else 0.0,
         "p50_seconds": round(waits[len(waits) // 2], 3) if waits else None,
         "p99_seconds": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)], 3) if waits else None,
-        "calls_each": round(sum(counts.values()) / each, 2),
-        "conflicts": sum(n for (_, _, code), n in counts.items() if code == 409),
-        "calls": {f"{v} {r} {c}": n for (v, r, c), n in sorted(counts.items())},
+    }
+    if options.calls is not None:
+        quiet_span = max(span, usage.quiet_at - usage.began)
+        figures |= {
+            "seconds_with_events": round(quiet_span, 2),
+            "rate_with_events": round(ready / quiet_span, 2),
+            "calls_each": round(sum(usage.calls.values()) / each, 2),
+            "writes_each": round(_object_writes(usage.calls) / each, 2),
+            "conflicts": sum(n for (_, _, code), n in usage.calls.items() if code == 409),
+            "calls": {f"{v} {r} {c}": n for (v, r, c), n in sorted(usage.calls.items())},
+        }
+    return figures | {
         "processes": {
             p.name: {
-                "cpu_ms_each": round(1000 * cpu[p.name] / each, 2),
-                "cpu_seconds": round(cpu[p.name], 2),
+                "cpu_ms_each": round(1000 * usage.cpu[p.name] / each, 2),
+                "cpu_seconds": round(usage.cpu[p.name], 2),
                 "peak_rss_mb": round(p.peak_rss_mb(), 1),
             }
             for p in options.processes
@@ -158,13 +185,8 @@ def _figures(
     }
 
 
-def table(figures: dict[str, Any]) -> str:
-    """The figures for people."""
-    lines = [f"{key:20} {value}" for key, value in figures.items() if not isinstance(value, dict)]
-    lines += [f"  {n:6} {call}" for call, n in figures["calls"].items()]
-    for name, values in figures["processes"].items():
-        lines.append(f"{name:20} " + "  ".join(f"{k} {v}" for k, v in values.items()))
-    return "\n".join(lines)
+def _object_writes(calls: Counts) -> int:
+    return sum(n for (verb, kind, _), n in calls.items() if verb not in {"get", "list"} and kind != "events")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,6 +196,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", type=int, default=16, help="how many calls at once")
     parser.add_argument("--process", action="append", default=[], metavar="NAME=PID")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--keep", action="store_true", help="leave the namespace behind")
+
+
+def source(args: argparse.Namespace) -> Source | None:
+    """Who counts the calls, as the command line says."""
+    if args.audit_log is not None:
+        return AuditCalls(args.audit_log, args.agent)
+    return MetricsCalls(args.metrics) if args.metrics else None
+
+
+async def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure what the command line says."""
+    options = Options(
+        count=args.count,
+        issuers=args.issuers,
+        algorithm=args.algorithm,
+        size=args.size,
+        concurrency=args.concurrency,
+        namespace=args.namespace,
+        timeout=args.timeout,
+        processes=parse(tuple(args.process)),
+        calls=source(args),
+        keep=args.keep,
+    )
+    async with cluster.connect(args.kubeconfig) as client:
+        return await measure(client, options)
 
 
 def main() -> int:
@@ -181,33 +229,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.issue", description=(__doc__ or "").split("\n\n")[0])
     arguments(parser)
     parser.add_argument("--issuers", type=int, default=10)
-    parser.add_argument("--algorithm", default="ECDSA")
+    parser.add_argument("--algorithm", default="ECDSA", choices=["ECDSA", "RSA", "Ed25519"])
     parser.add_argument("--size", type=int, default=0, help="default: 256 for ECDSA, 2048 for RSA")
     parser.add_argument("--namespace", default=f"bench-{int(time.time())}")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for the last one")
     parser.add_argument("--audit-log", type=Path)
-    parser.add_argument("--agent", default="^certwright/|^cert-manager", help="user agents to count")
-    parser.add_argument("--keep", action="store_true", help="leave the namespace behind")
+    parser.add_argument("--agent", default="^certwright-controller/|^cert-manager", help="whose calls count")
+    parser.add_argument("--metrics", help="URL of the metrics of `certwright controller`")
     args = parser.parse_args()
-    options = Options(
-        kubeconfig=args.kubeconfig,
-        count=args.count,
-        issuers=args.issuers,
-        algorithm=args.algorithm,
-        size=args.size or {"RSA": 2048, "ECDSA": 256}.get(args.algorithm, 0),
-        concurrency=args.concurrency,
-        namespace=args.namespace,
-        timeout=args.timeout,
-        processes=processes.parse(tuple(args.process)),
-        audit_log=args.audit_log,
-        agent=args.agent,
-        keep=args.keep,
-    )
-    figures = asyncio.run(measure(options))
-    print(table(figures))
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0 if figures["ready"] == options.count else 1
+    figures = asyncio.run(run(args))
+    print_all({"issue": figures})
+    write_json(args.json, figures)
+    return 0 if figures["ready"] == args.count else 1
 
 
 if __name__ == "__main__":

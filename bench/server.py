@@ -1,4 +1,4 @@
-"""`certwright up` as a process: started, killed, stopped, on directories that stay. Judges nothing."""
+"""A server as a process: started, killed, stopped, on directories that stay. It judges nothing."""
 
 import asyncio
 import os
@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 
 class ServerError(Exception):
@@ -16,18 +18,18 @@ class ServerError(Exception):
 
 
 class Server:
-    """One `certwright up`, always at the same address, state below `directory`.
+    """One server process, always at the same address, state below `directory`."""
 
-    `manifests` are handed to it with -f at every start.
-    """
-
-    def __init__(self, directory: Path, *manifests: Path) -> None:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.data = directory / "data"
-        self.export = directory / "export"
-        self.log = directory / "up.log"
+        self.log = directory / "server.log"
         self.port = free_port()
-        self._manifests = manifests
         self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        """What is started, after the name of the interpreter."""
+        raise NotImplementedError
 
     @property
     def kubeconfig(self) -> Path:
@@ -43,12 +45,11 @@ class Server:
 
     def start(self) -> None:
         """Start the process; it does not answer yet."""
-        command = [sys.executable, "-m", "certwright", "up", "--listen", f"127.0.0.1:{self.port}"]
-        command += ["--data-dir", str(self.data), "--export", str(self.export)]
-        for manifest in self._manifests:
-            command += ["-f", str(manifest)]
+        command = [sys.executable, *self.command()]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+            )
 
     def check(self) -> None:
         """Raises ServerError if the process has ended without being asked to."""
@@ -76,6 +77,16 @@ class Server:
         """End it with SIGTERM and wait."""
         self._end(signal.SIGTERM)
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Start it, and stop it in the end. Raises ServerError."""
+        self.start()
+        try:
+            await self.answering()
+            yield self
+        finally:
+            self.stop()
+
     def _end(self, number: int) -> None:
         if self._process is None:
             return
@@ -90,6 +101,36 @@ class Server:
 
     def _last_words(self) -> str:
         return " / ".join(self.log.read_text(errors="replace").splitlines()[-3:])
+
+
+def environment() -> dict[str, str]:
+    """That of this process, as users have it: with compiled modules kept between two starts."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+class Up(Server):
+    """`certwright up`; `manifests` are handed to it with -f at every start."""
+
+    def __init__(self, directory: Path, *manifests: Path) -> None:
+        super().__init__(directory)
+        self.export = directory / "export"
+        self._manifests = manifests
+
+    def command(self) -> list[str]:
+        """What is started, after the name of the interpreter."""
+        command = ["-m", "certwright", "up", "--listen", f"127.0.0.1:{self.port}"]
+        command += ["--data-dir", str(self.data), "--export", str(self.export)]
+        for manifest in self._manifests:
+            command += ["-f", str(manifest)]
+        return command
+
+
+class Alone(Server):
+    """The embedded API server without controllers."""
+
+    def command(self) -> list[str]:
+        """What is started, after the name of the interpreter."""
+        return ["-m", "bench.alone", str(self.data), str(self.port)]
 
 
 def free_port() -> int:
