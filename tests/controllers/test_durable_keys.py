@@ -42,7 +42,9 @@ async def assert_issued_with(cluster: Cluster, key: PublicKey, name: str = "web"
     assert keys_match(secret)
     assert public_key_of_private(secret.data["tls.key"]) == key
     assert len(await cluster.objects(CertificateRequest)) == 1
-    assert not any("next-private-key" in label for s in await cluster.objects(Secret) for label in s.metadata.labels)
+    assert not any(
+        "next-private-key" in label for s in await cluster.objects(Secret) for label in s.metadata.labels
+    )
 
 
 async def test_the_key_is_stored_before_the_request_when_the_issuer_is_missing(cluster: Cluster) -> None:

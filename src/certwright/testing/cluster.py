@@ -263,7 +263,9 @@ class Cluster:
         """All changes of a kind in the namespace after a resourceVersion, as a watch tells them."""
         resource = RESOURCES[type_]
         end = f"end-of-history-{next(_names)}"
-        mark: dict[str, Any] = {"metadata": {"name": end}}
+        mark: dict[str, Any] = {"metadata": {"name": end}} | (
+            {"type": "Opaque"} if resource == SECRETS else {}
+        )
         if resource not in (SECRETS, CONFIG_MAPS):
             raise ValueError(f"no harmless object of kind {resource.kind} can mark the end of its history")
         await self.client.create(resource, mark, self.namespace)

@@ -1,7 +1,7 @@
 """A transport that notes every call and can break on cue. It answers nothing itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Trouble(Struct, frozen=True):
     fatal: bool = False
 
 
-Cue = Callable[[Request], Trouble | None]
+Cue = Callable[[Request], Awaitable[Trouble | None]]
 
 
 class Tap:
@@ -57,7 +57,7 @@ class Tap:
     async def send(self, request: Request) -> Response:
         """Pass a call on. Raises Unreachable on cue, and never returns once the line is dead."""
         await self._unless_dead()
-        trouble = self.cue(request) if self.cue is not None else None
+        trouble = await self.cue(request) if self.cue is not None else None
         if trouble is None:
             return await self._pass(request)
         if trouble.fatal:
