@@ -59,12 +59,18 @@ def decode_object(body: bytes, content_type: str = JSON) -> Object:
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML as Kubernetes reads it: only null, booleans, numbers and text."""
 
+    strict = False
+
 
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _firsts in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    (
+        "bool",
+        r"^(?:y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF|true|True|TRUE|false|False|FALSE)$",
+        "yYnNoOtTfF",
+    ),
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", list("-+0123456789")),
+    ("int", r"^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]*|[1-9][0-9_]*)$", list("-+0123456789")),
     (
         "float",
         r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
@@ -73,6 +79,22 @@ for _tag, _pattern, _firsts in (
     ("merge", r"^(?:<<)$", ["<"]),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_firsts))
+
+
+_TRUE: Final = frozenset(("y", "yes", "on", "true"))
+
+
+def _boolean(loader: Any, node: yaml.ScalarNode) -> bool:
+    return str(loader.construct_scalar(node)).lower() in _TRUE
+
+
+def _integer(loader: Any, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    sign = -1 if text.startswith("-") else 1
+    text = text.lstrip("+-")
+    if re.fullmatch("0[0-7]+", text):
+        return sign * int(text, 8)
+    return sign * int(text, 0)
 
 
 def _number(loader: Any, node: yaml.ScalarNode) -> float:
@@ -85,26 +107,39 @@ def _map(loader: Any, node: yaml.MappingNode) -> Object:
     for key_node, value_node in node.value:
         if key_node.tag == "tag:yaml.org,2002:null":
             raise yaml.YAMLError("a key may not be null")
-        found[str(key_node.value)] = loader.construct_object(value_node, deep=True)
+        key = str(key_node.value)
+        if key in found and loader.strict:
+            line = key_node.start_mark.line + 1
+            raise yaml.YAMLError(f'unmarshal errors: line {line}: key "{key}" already set in map')
+        found[key] = loader.construct_object(value_node, deep=True)
     return found
 
 
+_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor("tag:yaml.org,2002:map", _map)
 
 
-def decode_yaml(body: bytes) -> Any:
-    """The value in a YAML text of one document. Raises StatusError (400)."""
-    if body.lstrip()[:1] == b"{":
+class _StrictLoader(_Loader):
+    """As `_Loader`, and a key may stand only once."""
+
+    strict = True
+
+
+def decode_yaml(body: bytes, *, strict: bool = False) -> Any:
+    """The value in a YAML text of one document; with `strict`, no key twice. Raises StatusError (400)."""
+    if body.lstrip()[:1] == b"{" and not strict:
         try:
             return decode_json(body)
         except StatusError:
             pass  # YAML's own flow style looks like JSON at first
     try:
-        value = yaml.load(body, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        value = yaml.load(body, Loader=_StrictLoader if strict else _Loader)  # noqa: S506 - a subclass of the safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         text = " ".join(str(error).split())
-        raise bad_request(f"error converting YAML to JSON: yaml: {text}") from None
+        prefix = "error strict decoding YAML" if strict else "error decoding YAML"
+        raise bad_request(f"{prefix}: error converting YAML to JSON: yaml: {text}") from None
     except RecursionError:
         raise bad_request("error converting YAML to JSON: yaml: exceeded max depth") from None
     return value

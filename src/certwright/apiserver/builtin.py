@@ -58,7 +58,7 @@ def _described(schema: Schema, description: str) -> Schema:
     return schema
 
 
-_BYTES: Final = _text(format="byte")
+_BYTES: Final = _text(nullable=True)  # whether it is base64, the rules of the kind say
 _REFERENCE: Final = {
     "apiVersion": _text("API version of the object."),
     "fieldPath": _text("The part of the object that is meant."),

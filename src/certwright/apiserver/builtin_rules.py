@@ -6,6 +6,7 @@ Source: `pkg/apis/core/validation` and `pkg/registry/core` of Kubernetes; the te
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -21,6 +22,7 @@ NAMESPACE_FINALIZER: Final = "kubernetes"
 _IMMUTABLE_SET: Final = "field is immutable when `immutable` is set"
 _EVENT_MESSAGE_LIMIT: Final = 1024
 _EVENT_PART_LIMIT: Final = 128
+_PEM: Final = b"-----BEGIN "
 
 
 def error(field: str, reason: str, value: Any = fe.OMITTED, detail: str = "") -> FieldError:
@@ -58,6 +60,19 @@ def _decoded_size(text: str) -> int:
     return len(text) // 4 * 3 - text.count("=", -2)
 
 
+def _not_base64(data: Object) -> str:
+    """Which value is no base64, never what it is; null stands for no bytes."""
+    for key, text in data.items():
+        if text is None:
+            data[key] = ""
+            continue
+        try:
+            binascii.a2b_base64(text, strict_mode=True)
+        except ValueError:
+            return f"illegal base64 data in data[{key}]"
+    return ""
+
+
 class Secrets(BuiltIn):
     """Types and the keys they need, `stringData`, `immutable`, the size limit."""
 
@@ -69,11 +84,23 @@ class Secrets(BuiltIn):
                 data[key] = base64.b64encode(str(text).encode()).decode()
             obj["data"] = data
 
-    def prepare(self, new: Object, old: Object | None) -> None:
-        if not new.get("type"):
-            new["type"] = "Opaque"
-        if not new.get("data"):
-            new.pop("data", None)
+    def default(self, obj: Object) -> None:
+        if not obj.get("type"):
+            obj["type"] = "Opaque"
+        if not obj.get("data"):
+            obj.pop("data", None)
+
+    def unreadable(self, obj: Object) -> str:
+        return _not_base64(obj.get("data") or {})
+
+    def warnings(self, new: Object) -> list[str]:
+        if new["type"] != "kubernetes.io/tls":
+            return []
+        data = new.get("data") or {}
+        for key, what in (("tls.crt", "certificate"), ("tls.key", "key")):
+            if _PEM not in base64.b64decode(data.get(key, "")):
+                return [f"tls: failed to find any PEM data in {what} input"]
+        return []
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
         data: dict[str, str] = new.get("data") or {}
@@ -119,6 +146,9 @@ def _typed_secret_errors(new: Object, data: dict[str, str]) -> list[FieldError]:
 class ConfigMaps(BuiltIn):
     """Keys, `immutable`, the size limit."""
 
+    def unreadable(self, obj: Object) -> str:
+        return _not_base64(obj.get("binaryData") or {})
+
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
         texts, blobs = new.get("data") or {}, new.get("binaryData") or {}
         found = _data_errors(texts, "data")
@@ -150,10 +180,12 @@ class Namespaces(BuiltIn):
             new["status"] = {"phase": "Active"}
         else:
             new["spec"] = old["spec"]
-        metadata = new["metadata"]
-        labels = metadata.get("labels") or {}
-        if labels.get(NAMESPACE_LABEL) != metadata["name"]:
-            metadata["labels"] = {**labels, NAMESPACE_LABEL: metadata["name"]}
+
+    def default(self, obj: Object) -> None:
+        metadata = obj["metadata"]
+        labels, name = metadata.get("labels") or {}, metadata.get("name")
+        if name and labels.get(NAMESPACE_LABEL) != name:
+            metadata["labels"] = {**labels, NAMESPACE_LABEL: name}
 
     def held(self, obj: Object) -> bool:
         return bool((obj.get("spec") or {}).get("finalizers")) or super().held(obj)

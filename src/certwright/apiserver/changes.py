@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from certwright.apiserver.bodies import JSON, YAML, decode_json, decode_object, media_type, repeated_fields
+from certwright.apiserver import field_errors as fe
+from certwright.apiserver.bodies import (
+    JSON,
+    decode_json,
+    decode_object,
+    decode_yaml,
+    media_type,
+    repeated_fields,
+)
+from certwright.apiserver.defaulting import copy_json
+from certwright.apiserver.field_errors import FieldError, message_of
 from certwright.apiserver.kinds import Kind, Object
 from certwright.apiserver.managed_fields import ApplyConflict, apply
 from certwright.apiserver.options import WriteOptions
@@ -19,6 +29,7 @@ from certwright.apiserver.status import (
     StatusError,
     apply_conflict,
     bad_request,
+    invalid,
     too_large,
     unsupported_media_type,
 )
@@ -65,20 +76,24 @@ class Change:
         """The fields that stand twice in what the client sent, where it asked to hear of them."""
         return []
 
-    def strict_error(self, kind: Kind, found: list[str]) -> StatusError:
-        """The refusal of unknown and repeated fields."""
-        problems = "strict decoding error: " + ", ".join(found)
-        text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problems}'
-        return bad_request(text)
+    def unreadable(self, kind: Kind, why: str) -> StatusError:
+        """The refusal of something that is no object of the kind at all."""
+        return bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
+        )
 
 
 def _owned(obj: Object) -> Object:
     """The object with metadata that is an object, ready to be changed."""
     metadata = obj.get("metadata")
     if metadata is None:
-        obj["metadata"] = {}
+        metadata = obj["metadata"] = {}
     elif not isinstance(metadata, dict):
         raise bad_request("metadata is not an object")
+    for name in ("labels", "annotations"):
+        texts = metadata.get(name)
+        if isinstance(texts, dict) and None in texts.values():
+            metadata[name] = {key: "" if text is None else text for key, text in texts.items()}
     return obj
 
 
@@ -115,10 +130,17 @@ class Patch(Change):
             patched = self._patched(old, scene.kind)
         except PatchError as error:
             raise _refused(error) from None
-        result = _owned(patched)
-        for name in ("apiVersion", "kind"):
-            result.setdefault(name, old.get(name))
-        return result
+        return _owned(patched)
+
+    def repeated(self, options: WriteOptions) -> list[str]:
+        if not options.validation_asked:
+            return []
+        return [f'duplicate field "{path}"' for path in repeated_fields(self.body)]
+
+    def unreadable(self, kind: Kind, why: str) -> StatusError:
+        # upstream shows the whole patched object here, the data of Secrets included
+        text = message_of(fe.INVALID, "<the patched object>", why)
+        return invalid("", "", "", [FieldError("patch", fe.INVALID, text)])
 
     def _patched(self, old: Object, kind: Kind) -> Object:
         patch = decode_json(self.body)
@@ -144,13 +166,15 @@ class Apply(Change):
     """PATCH with an apply configuration: the fields one manager wants, merged with what others own."""
 
     body: bytes
+    strict: bool
     may_create: bool = True
     applies: bool = True
 
     def make(self, scene: Scene) -> Object:
-        config = _owned(decode_object(self.body, YAML))
+        config = _owned(self._configuration())
         _check_configuration(config, scene)
         scene.kind.strategy.normalize(config)
+        _check_types(config, scene)
         _confine(config, scene)
         live = scene.old or _blank(config, scene)
         try:
@@ -162,11 +186,20 @@ class Apply(Change):
         except ApplyConflict as conflict:
             raise apply_conflict(str(conflict), conflict.causes) from None
 
+    def _configuration(self) -> Object:
+        value = decode_yaml(self.body, strict=self.strict)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise bad_request("error decoding YAML: the apply configuration is not an object")
+        return value
+
 
 def _check_configuration(config: Object, scene: Scene) -> None:
     kind, metadata = scene.kind, config["metadata"]
-    if not config.get("apiVersion") or not config.get("kind"):
-        raise bad_request(f"Object 'Kind' is missing in the apply configuration of {kind.kind}")
+    version, name = config.get("apiVersion") or "", config.get("kind") or ""
+    if (version, name) != (kind.api_version, kind.kind):
+        raise bad_request(f"invalid object type: {version or '/'}, Kind={name}")
     if metadata.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     if not metadata.get("name"):
@@ -175,6 +208,31 @@ def _check_configuration(config: Object, scene: Scene) -> None:
         if metadata.get(field) and metadata[field] != wanted:
             text = f"the {field} of the provided object does not match the {field} sent on the request"
             raise bad_request(text)
+
+
+def _check_types(config: Object, scene: Scene) -> None:
+    """An apply says who owns what, so it cannot name what the schema does not know; upstream answers 500."""
+    kind = scene.kind
+    copy = copy_json(config)
+    problems = [f".{path}: field not declared in schema" for path in kind.schema.prune(copy)]
+    problems += [
+        f".{error.field}: {error.message}"
+        for error in kind.schema.validate(copy)
+        if error.reason == fe.TYPE_INVALID and not _is_null(config, error.field)
+    ]
+    if problems:
+        text = (
+            problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {each}" for each in problems)
+        )
+        what = f"{scene.namespace}/{scene.name}; {kind.api_version}, Kind={kind.kind}"
+        raise bad_request(f"failed to create typed patch object ({what}): {text}")
+
+
+def _is_null(config: Object, field: str) -> bool:
+    value: Any = config
+    for step in field.split("."):
+        value = value.get(step) if isinstance(value, dict) else value
+    return value is None
 
 
 def _confine(config: Object, scene: Scene) -> None:
@@ -206,7 +264,7 @@ def _blank(config: Object, scene: Scene) -> Object:
     return {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": metadata}
 
 
-def patch_of(kind: Kind, content_type: str, body: bytes) -> Change:
+def patch_of(kind: Kind, content_type: str, body: bytes, *, strict: bool = False) -> Change:
     """The change a PATCH asks for. Raises StatusError (415) for a patch type this kind does not take."""
     wanted = media_type(content_type)
     accepted = [JSON_PATCH, MERGE_PATCH]
@@ -215,4 +273,4 @@ def patch_of(kind: Kind, content_type: str, body: bytes) -> Change:
     accepted.append(APPLY_PATCH)
     if wanted not in accepted:
         raise unsupported_media_type(accepted)
-    return Apply(body) if wanted == APPLY_PATCH else Patch(body, wanted)
+    return Apply(body, strict) if wanted == APPLY_PATCH else Patch(body, wanted)

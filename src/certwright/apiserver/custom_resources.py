@@ -13,6 +13,7 @@ from certwright.apiserver import names
 from certwright.apiserver.durations import UNKNOWN, age
 from certwright.apiserver.jsonpath import Finder, compile_path
 from certwright.apiserver.kinds import Column, Kind, Object, Strategy
+from certwright.apiserver.known_rules import RULES
 from certwright.apiserver.structural import compile_schema
 
 
@@ -67,7 +68,7 @@ def _kind(spec: Object, version: Object, stored: str, *, preferred: bool) -> Kin
         kind=named["kind"],
         list_kind=named.get("listKind") or named["kind"] + "List",
         namespaced=spec["scope"] == "Namespaced",
-        schema=compile_schema(document),
+        schema=compile_schema(document, RULES),
         document=document,
         strategy=CustomRules(("status",) if has_status else ()),
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),

@@ -13,10 +13,13 @@ from certwright.apiserver import field_errors as fe
 from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, message_of, supported_values
 from certwright.apiserver.jsonpath import JsonPathError, compile_path
+from certwright.apiserver.known_rules import unknown_rules
 from certwright.apiserver.kinds import Kinds, Object, Strategy
 from certwright.apiserver.structural_rules import check_structural
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
+_APPROVAL: Final = "api-approved.kubernetes.io"
+_APPROVAL_PAGE: Final = "https://github.com/kubernetes/enhancements/pull/1111"
 _COLUMN_TYPES: Final = ("integer", "number", "string", "boolean", "date")
 _COLUMN_FORMATS: Final = ("int32", "int64", "float", "double", "byte", "date", "date-time", "password")
 
@@ -30,6 +33,7 @@ class DefinitionRules(Strategy):
 
     generation = True
     fields_of_status = ("status",)
+    deletion_finalizers = (CLEANUP,)
 
     def __init__(self) -> None:
         self.kinds: Kinds | None = None
@@ -51,9 +55,7 @@ class DefinitionRules(Strategy):
             spec["names"] = {"singular": kind.lower(), "listKind": f"{kind}List", **_present(wanted)}
 
     def prepare(self, new: Object, old: Object | None) -> None:
-        metadata = new["metadata"]
-        if old is None:
-            metadata["finalizers"] = list(dict.fromkeys([*(metadata.get("finalizers") or ()), CLEANUP]))
+        """Say in the status whether the names are accepted."""
         if old is None or new.get("spec") != old.get("spec"):
             new["status"] = self._status(new, (old or {}).get("status") or {})
 
@@ -106,7 +108,7 @@ class DefinitionRules(Strategy):
         if new["metadata"].get("name") != full_name:
             detail = 'must be spec.names.plural+"."+spec.group'
             found.append(_error("metadata.name", fe.INVALID, new["metadata"].get("name"), detail))
-        found += _group_errors(spec.get("group") or "")
+        found += _group_errors(spec.get("group") or "", new["metadata"].get("annotations") or {})
         scope = spec.get("scope") or ""
         if not scope:
             found.append(_error("spec.scope", fe.REQUIRED))
@@ -133,7 +135,7 @@ class DefinitionRules(Strategy):
             f"spec.versions[{index}]: x-kubernetes-validations rules are stored, but only evaluated where "
             "this server knows them"
             for index, version in enumerate(new["spec"].get("versions") or ())
-            if _has_unknown_rules(version.get("schema") or {})
+            if unknown_rules(version.get("schema"))
         ]
 
 
@@ -145,7 +147,7 @@ def _condition(type_: str, status: str, reason: str, message: str, time: str) ->
     return {"type": type_, "status": status, "reason": reason, "message": message, "lastTransitionTime": time}
 
 
-def _group_errors(group: str) -> list[FieldError]:
+def _group_errors(group: str, annotations: Object) -> list[FieldError]:
     if not group:
         return [_error("spec.group", fe.REQUIRED)]
     complaints = names.dns_subdomain(group)
@@ -153,6 +155,9 @@ def _group_errors(group: str) -> list[FieldError]:
         return [_error("spec.group", fe.INVALID, group, ",".join(complaints))]
     if "." not in group:
         return [_error("spec.group", fe.INVALID, group, "should be a domain with at least one dot")]
+    if group.endswith((".k8s.io", ".kubernetes.io")) and not annotations.get(_APPROVAL):
+        detail = f'protected groups must have approval annotation "{_APPROVAL}", see {_APPROVAL_PAGE}'
+        return [_error(f"metadata.annotations[{_APPROVAL}]", fe.REQUIRED, detail=detail)]
     return []
 
 
@@ -256,11 +261,3 @@ def _at(spec: Object, steps: tuple[str, ...]) -> Any:
     for step in steps:
         value = (value or {}).get(step)
     return value
-
-
-def _has_unknown_rules(schema: Any) -> bool:
-    if isinstance(schema, dict):
-        return "x-kubernetes-validations" in schema or any(
-            _has_unknown_rules(child) for child in schema.values()
-        )
-    return isinstance(schema, list) and any(_has_unknown_rules(child) for child in schema)

@@ -14,7 +14,7 @@ import msgspec
 
 from certwright.apiserver import metadata as meta
 from certwright.apiserver.cluster import Cluster, Review, Target
-from certwright.apiserver.kinds import Object
+from certwright.apiserver.kinds import Object, Strategy
 from certwright.apiserver.log import Conflict, Record
 from certwright.apiserver.metadata import timestamp
 from certwright.apiserver.namespaces import IMMORTAL, immortal
@@ -78,7 +78,7 @@ async def _ask_admission(
 
 async def _delete(cluster: Cluster, target: Target, options: DeleteOptions, live: Record) -> Deleted:
     uid = live.object["metadata"]["uid"]
-    new = _marked(live.object, options, cluster.clock())
+    new = _marked(target.kind.strategy, live.object, options, cluster.clock())
     gone = not target.kind.strategy.held(new)
     if gone:
         # the last state carries no trace of the deletion, only its revision
@@ -100,17 +100,19 @@ async def _delete(cluster: Cluster, target: Target, options: DeleteOptions, live
     return Deleted(value, gone, uid)
 
 
-def _marked(old: Object, options: DeleteOptions, now: datetime) -> Object:
+def _marked(strategy: Strategy, old: Object, options: DeleteOptions, now: datetime) -> Object:
     """The object as it looks while it waits to go."""
     metadata = {**old["metadata"]}
     finalizers = _finalizers(metadata.get("finalizers") or [], options.policy)
+    if "deletionTimestamp" not in metadata:
+        finalizers = list(dict.fromkeys([*finalizers, *strategy.deletion_finalizers]))
     if finalizers:
         metadata["finalizers"] = finalizers
     else:
         metadata.pop("finalizers", None)
     if "deletionTimestamp" not in metadata:
         metadata["deletionTimestamp"] = timestamp(now)
-        if metadata.get("generation"):
+        if metadata.get("generation") and not strategy.deletion_finalizers:
             metadata["generation"] += 1
     metadata["deletionGracePeriodSeconds"] = 0
     new = {**old, "metadata": metadata}

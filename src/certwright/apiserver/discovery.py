@@ -50,7 +50,7 @@ class Discovery:
         """The answer to a path that names no object. Raises StatusError (404, 405)."""
         found = self._found(request, path)
         if found is None:
-            raise unknown_path()
+            raise unknown_path(request.path)
         if request.method not in ("GET", "HEAD"):
             raise method_not_allowed()
         return found

@@ -23,8 +23,9 @@ from certwright.apiserver.definitions import DefinitionRules
 from certwright.apiserver.discovery import Discovery
 from certwright.apiserver.kinds import Kind, Kinds, Object
 from certwright.apiserver.log import Closed, Log, WriteFailed
+from certwright.apiserver.authorization import check
 from certwright.apiserver.background import Background, ensure_namespaces
-from certwright.apiserver.paths import ResourcePath, parse
+from certwright.apiserver.paths import parse
 from certwright.apiserver.reviews import review
 from certwright.apiserver.status import (
     StatusError,
@@ -35,11 +36,9 @@ from certwright.apiserver.status import (
     unknown_path,
 )
 from certwright.apiserver.verbs import serve
-from certwright.apiserver.wire import UNAUTHENTICATED, Request, Response
+from certwright.apiserver.wire import Request, Response
 
 _log = logging.getLogger(__name__)
-_FOR_ALL = frozenset(("/healthz", "/livez", "/readyz", "/version"))
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 def utc_now() -> datetime:
@@ -120,36 +119,18 @@ class ApiServer:
 
     async def _route(self, request: Request) -> Response:
         path = parse(request.path)
+        if not request.user.is_master:
+            check(request, path)
         if path is None or not path.plural:
-            self._check_user(request, path)
             return self._discovery.answer(request, path)
         kind = self.cluster.kinds.get(path.group, path.version, path.plural)
-        self._check_user(request, path)
-        if kind is None:
-            reviewed = review(request, path)
-            if reviewed is None:
-                raise unknown_path()
-            return reviewed
-        return await serve(
-            self.cluster, kind, request, Target(kind, path.namespace, path.name, path.subresource)
-        )
-
-    def _check_user(self, request: Request, path: ResourcePath | None) -> None:
-        """Masters may do everything; others may ask for health, and who they are."""
-        user = request.user
-        if user.is_master or request.path.rstrip("/") in _FOR_ALL:
-            return
-        if UNAUTHENTICATED in user.groups:
-            raise unauthorized()
-        if path is None or path.group in ("authentication.k8s.io", "authorization.k8s.io") or not path.plural:
-            return
-        verb = _VERBS.get(request.method, "get" if path.name else "list")
-        where = f'in the namespace "{path.namespace}"' if path.namespace else "at the cluster scope"
-        why = (
-            f'User "{user.username}" cannot {verb} resource "{path.plural}" in API group "{path.group}" {where}'
-            " (this server knows no roles: only members of system:masters may)"
-        )
-        raise forbidden(path.group, path.plural, path.name, why)
+        if kind is not None:
+            target = Target(kind, path.namespace, path.name, path.subresource)
+            return await serve(self.cluster, kind, request, target)
+        reviewed = review(request, path)
+        if reviewed is None:
+            raise unknown_path(f"{path.plural} in {path.group or 'the core group'}/{path.version}")
+        return reviewed
 
     def _committed(self, kind: Kind, obj: Object, gone: bool) -> None:
         """Definitions take effect at once."""

@@ -30,6 +30,8 @@ class Strategy:
     fields_of_status: tuple[str, ...] = ()
     """The top-level fields that only the status subresource writes."""
 
+    deletion_finalizers: tuple[str, ...] = ()
+    """Finalizers that come with deletion, for what the server does before the object may go."""
     tracks_managers = True
     """Whether `metadata.managedFields` is kept."""
 
@@ -40,8 +42,15 @@ class Strategy:
     def normalize(self, obj: Object) -> None:
         """Bring what a client sent into the form that is stored (and owned by field managers)."""
 
+    def default(self, obj: Object) -> None:
+        """Fill in defaults that are not in the schema; `obj` may be changed at its top level and in metadata."""
+
+    def unreadable(self, obj: Object) -> str:
+        """Why an object cannot be read though its types are right; empty when it can."""
+        return ""
+
     def prepare(self, new: Object, old: Object | None) -> None:
-        """Bring a new object into its stored form, before validation; `new` may be changed at its top level."""
+        """Set what the server owns in a new object, before validation; `new` may be changed at its top level."""
 
     def held(self, obj: Object) -> bool:
         """Whether an object that is being deleted has to stay for now."""

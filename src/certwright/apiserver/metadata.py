@@ -59,14 +59,22 @@ def fill_system_fields(metadata: Object, now: datetime) -> None:
 
 def keep_system_fields(metadata: Object, old: Object) -> None:
     """Bring back what an update left out and may not change; a changed value is left for the checks to refuse."""
-    for name in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+    for name in ("uid", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if name in old and not metadata.get(name):
             metadata[name] = old[name]
+    metadata["creationTimestamp"] = old["creationTimestamp"]
     metadata.pop("selfLink", None)
     if "generation" in old:
         metadata["generation"] = old["generation"]
     else:
         metadata.pop("generation", None)
+
+
+def drop_empty(metadata: Object) -> None:
+    """An empty label set, or list of owners, is none at all; so it is stored."""
+    for name in ("labels", "annotations", "finalizers", "ownerReferences", "generateName"):
+        if name in metadata and not metadata[name]:
+            del metadata[name]
 
 
 def errors_of(kind: Kind, metadata: Object, old: Object | None) -> list[FieldError]:
@@ -137,15 +145,13 @@ def _annotation_errors(annotations: dict[str, str]) -> list[FieldError]:
 def _owner_errors(owners: list[Object]) -> list[FieldError]:
     found: list[FieldError] = []
     controllers: list[str] = []
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    for owner in owners:
         for part in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(part):
-                text = message_of(fe.REQUIRED, detail="must not be empty")
-                found.append(FieldError(f"{path}.{part}", fe.REQUIRED, text))
+                detail = "version must not be empty" if part == "apiVersion" else "must not be empty"
+                found += _invalid(f"ownerReferences.{part}", owner.get(part) or "", [detail])
         if owner.get("apiVersion") == "v1" and owner.get("kind") == "Event":
-            text = message_of(fe.INVALID, owner, "/v1, Kind=Event is disallowed from being an owner")
-            found.append(FieldError(path, fe.INVALID, text))
+            found += _invalid("ownerReferences", owner, ["/v1, Kind=Event is disallowed from being an owner"])
         if owner.get("controller"):
             controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
     for other in controllers[1:]:
@@ -153,9 +159,7 @@ def _owner_errors(owners: list[Object]) -> list[FieldError]:
             "Only one reference can have Controller set to true. "
             f'Found "true" in references for {controllers[0]} and {other}'
         )
-        found.append(
-            FieldError("metadata.ownerReferences", fe.INVALID, message_of(fe.INVALID, owners, detail))
-        )
+        found += _invalid("ownerReferences", owners, [detail])
     return found
 
 

@@ -29,7 +29,7 @@ def _too_long(limit: int, unit: str = "characters") -> str:
 
 
 def _pattern(message: str, pattern: str, *examples: str) -> str:
-    shown = " or ".join(f"'{example}'," for example in examples)
+    shown = "  or ".join(f"'{example}'," for example in examples)
     return f"{message} (e.g. {shown} regex used for validation is '{pattern}')"
 
 

@@ -62,7 +62,7 @@ class WriteOptions:
 
 def write_options(query: Query, user_agent: str, *, kind: str, apply: bool = False) -> WriteOptions:
     """The options of create (`CreateOptions`), update and patch. Raises StatusError (422) naming the parameter."""
-    if not query:
+    if not query and not apply:
         return WriteOptions(manager_name("", user_agent))
     manager = first(query, "fieldManager")
     validation = first(query, "fieldValidation")

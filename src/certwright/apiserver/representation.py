@@ -90,7 +90,7 @@ def finish(value: bytes, wanted: Format) -> bytes:
     """The JSON in the media type of the answer."""
     if wanted.media == JSON:
         return value
-    return yaml.dump(_decode(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False).encode()
+    return yaml.dump(_decode(value), Dumper=_Dumper, allow_unicode=True, sort_keys=True).encode()
 
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

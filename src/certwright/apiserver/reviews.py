@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from certwright.apiserver import field_errors as fe
 from certwright.apiserver.bodies import decode_object
+from certwright.apiserver.field_errors import FieldError, message_of
 from certwright.apiserver.kinds import Object
 from certwright.apiserver.paths import ResourcePath
-from certwright.apiserver.status import method_not_allowed
+from certwright.apiserver.status import invalid, method_not_allowed
 from certwright.apiserver.wire import Request, Response, UserInfo
 
 _encode = msgspec.json.Encoder().encode
@@ -36,6 +38,26 @@ def _access(spec: Object, user: UserInfo) -> Object:
     if user.is_master:
         return {"allowed": True, "reason": "member of system:masters"}
     return {"allowed": False, "reason": "this server knows no roles: only members of system:masters may"}
+
+
+def _others_access(spec: Object, user: UserInfo) -> Object:
+    """A SubjectAccessReview: what somebody else may do."""
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    errors: list[FieldError] = []
+    if (resource is None) == (path is None):
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        errors.append(_error("spec.resourceAttributes", resource, detail))
+    if not spec.get("user") and not spec.get("groups"):
+        detail = "at least one of user or group must be specified"
+        errors.append(_error("spec.user", spec.get("user") or "", detail))
+    if errors:
+        raise invalid("authorization.k8s.io", "", "", errors)
+    answer = _access(spec, UserInfo(spec.get("user") or "", tuple(spec.get("groups") or ())))
+    return answer if answer["allowed"] else {"allowed": False}
+
+
+def _error(field: str, value: Any, detail: str) -> FieldError:
+    return FieldError(field, fe.INVALID, message_of(fe.INVALID, value, detail))
 
 
 def _rules(spec: Object, user: UserInfo) -> Object:
@@ -60,6 +82,7 @@ def _self(spec: Object, user: UserInfo) -> Object:
 
 REVIEWS: Final = (
     ReviewKind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", _access),
+    ReviewKind("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", _others_access),
     ReviewKind("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview", _rules),
     ReviewKind("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", _self),
 )

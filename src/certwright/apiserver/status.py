@@ -33,6 +33,8 @@ class StatusError(Exception):
         self.code = code
         self.reason = reason
         self.retry_after = retry_after
+        self.warnings: tuple[str, ...] = ()
+        """What the user should hear besides."""
         self.status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -52,7 +54,7 @@ class StatusError(Exception):
         headers = {"content-type": JSON}
         if self.retry_after:
             headers["retry-after"] = str(self.retry_after)
-        return Response(self.code, headers, _encode(self.status))
+        return Response(self.code, headers, _encode(self.status), self.warnings)
 
 
 def qualified(group: str, name: str) -> str:
@@ -72,9 +74,10 @@ def not_found(group: str, plural: str, name: str) -> StatusError:
     )
 
 
-def unknown_path() -> StatusError:
-    """404: there is no such resource or path."""
-    return StatusError(404, "NotFound", "the server could not find the requested resource", {})
+def unknown_path(path: str) -> StatusError:
+    """404: there is no such resource or path; the message begins as upstream's does, and names it."""
+    message = f"the server could not find the requested resource ({path} is not served here)"
+    return StatusError(404, "NotFound", message, {})
 
 
 def already_exists(group: str, plural: str, name: str) -> StatusError:
@@ -131,6 +134,11 @@ def forbidden(
     if causes:
         details["causes"] = list(causes)
     return StatusError(403, "Forbidden", f"{what} is forbidden: {why}", details)
+
+
+def path_forbidden(username: str, verb: str, path: str) -> StatusError:
+    """403: a path that names no object, and not for this user."""
+    return StatusError(403, "Forbidden", f'forbidden: User "{username}" cannot {verb} path "{path}"', {})
 
 
 def method_not_allowed() -> StatusError:

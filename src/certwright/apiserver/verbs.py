@@ -62,7 +62,7 @@ async def serve(cluster: Cluster, kind: Kind, request: Request, target: Target) 
                 return _list_or_watch(cluster, target, request)
             case "POST" if target.namespace or not kind.namespaced:
                 return await _create(cluster, target, request)
-            case "DELETE" if target.namespace or not kind.namespaced:
+            case "DELETE" if target.namespace or (not kind.namespaced and kind.plural != "namespaces"):
                 return await _delete_collection(cluster, target, request)
     raise method_not_allowed()
 
@@ -70,15 +70,15 @@ async def serve(cluster: Cluster, kind: Kind, request: Request, target: Target) 
 def _check_target(kind: Kind, target: Target) -> None:
     """The path has to fit the kind's scope and subresources."""
     if target.namespace and not kind.namespaced:
-        raise unknown_path()
+        raise unknown_path(f"{kind.plural} in a namespace")
     if kind.namespaced and target.name and not target.namespace:
-        raise unknown_path()
+        raise unknown_path(f"{kind.plural} outside of a namespace")
     if not target.subresource:
         return
     if target.subresource in kind.not_served:
         raise not_implemented(f"the {target.subresource} subresource of {kind.plural}")
     if not (target.subresource == "status" and kind.status):
-        raise unknown_path()
+        raise target.not_found()
 
 
 def _now(cluster: Cluster) -> float:
@@ -125,7 +125,8 @@ async def _put(cluster: Cluster, target: Target, request: Request) -> Response:
 
 
 async def _patch(cluster: Cluster, target: Target, request: Request) -> Response:
-    change = patch_of(target.kind, request.headers.get("content-type", ""), request.body)
+    strict = first(request.query, "fieldValidation") == "Strict"
+    change = patch_of(target.kind, request.headers.get("content-type", ""), request.body, strict=strict)
     agent = request.headers.get("user-agent", "")
     options = write_options(request.query, agent, kind="PatchOptions", apply=change.applies)
     return await _write(cluster, target, change, options, request)

@@ -66,6 +66,8 @@ class Draft:
     new: Object
     warnings: list[str] = field(default_factory=list)
     errors: list[FieldError] = field(default_factory=list)
+    generated: bool = False
+    """Whether the server chose the name."""
 
     @property
     def metadata(self) -> Object:
@@ -86,8 +88,11 @@ async def write(
         draft = _begin(cluster, target, change, options, user)
         try:
             return await _carry_out(draft)
+        except StatusError as error:
+            error.warnings = tuple(draft.warnings)
+            raise
         except Conflict:
-            if change.creates and target.name:
+            if change.creates and not draft.generated:
                 raise _exists(draft) from None
     raise _exists(draft) if change.creates else _modified(target)
 
@@ -99,10 +104,10 @@ async def _carry_out(draft: Draft) -> Written:
     _fill_system_fields(draft)
     _keep_to_subresource(draft)
     _check_schema(draft)
-    draft.target.kind.strategy.prepare(draft.new, draft.old)
     await _let_admission_change(draft)
     _count_generation(draft)
     _track_managers(draft)
+    draft.target.kind.strategy.prepare(draft.new, draft.old)
     _check_rules(draft)
     await _let_admission_refuse(draft)
     if _changes_nothing(draft):
@@ -122,9 +127,11 @@ def _begin(cluster: Cluster, target: Target, change: Change, options: WriteOptio
         kind, target.namespace, target.name, target.subresource, old, options.manager, options.force, now
     )
     new = change.make(scene)
+    generated = change.creates and _generate_name(new["metadata"])
     if change.creates:
-        target = Target(kind, target.namespace, _name_for(new["metadata"]))
-    draft = Draft(cluster, target, change, options, user, now, live, old, new)
+        name = new["metadata"].get("name")
+        target = Target(kind, target.namespace, name if isinstance(name, str) else "")
+    draft = Draft(cluster, target, change, options, user, now, live, old, new, generated=generated)
     if old is None:
         check_namespace(cluster, target)
     if kind.deprecation:
@@ -132,17 +139,17 @@ def _begin(cluster: Cluster, target: Target, change: Change, options: WriteOptio
     return draft
 
 
-def _name_for(metadata: Object) -> str:
-    name, prefix = metadata.get("name"), metadata.get("generateName")
-    if not name and isinstance(prefix, str) and prefix:
-        name = metadata["name"] = meta.generated_name(prefix)
-    return name if isinstance(name, str) else ""
+def _generate_name(metadata: Object) -> bool:
+    prefix = metadata.get("generateName")
+    if metadata.get("name") or not isinstance(prefix, str) or not prefix:
+        return False
+    metadata["name"] = meta.generated_name(prefix)
+    return True
 
 
 def _exists(draft: Draft) -> StatusError:
     kind, name = draft.target.kind, draft.target.name
-    generated = draft.metadata.get("generateName")
-    return (name_taken if generated else already_exists)(kind.group, kind.plural, name)
+    return (name_taken if draft.generated else already_exists)(kind.group, kind.plural, name)
 
 
 def _modified(target: Target) -> StatusError:
@@ -154,14 +161,14 @@ def _check_identity(draft: Draft) -> None:
     kind, new, metadata, target = draft.target.kind, draft.new, draft.metadata, draft.target
     if kind.custom and not (new.get("apiVersion") and new.get("kind")):
         missing = "Kind" if not new.get("kind") else "apiVersion"
-        raise bad_request(f"Object '{missing}' is missing in the {kind.kind} that was sent")
+        raise draft.change.unreadable(kind, f"Object '{missing}' is missing")
     version, name = new.get("apiVersion") or kind.api_version, new.get("kind") or kind.kind
     if version not in (kind.api_version, kind.stored_api_version):
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
         )
     if name != kind.kind:
-        raise bad_request(f"the kind in the data ({name}) does not match the expected kind ({kind.kind})")
+        raise _other_kind(draft, name)
     new["apiVersion"], new["kind"] = kind.stored_api_version, kind.kind
     given = metadata.get("name") or ""
     if given != target.name:
@@ -171,7 +178,9 @@ def _check_identity(draft: Draft) -> None:
             )
         metadata["name"] = target.name
     namespace = metadata.get("namespace") or ""
-    if kind.namespaced and not namespace:
+    if not kind.namespaced:
+        metadata.pop("namespace", None)
+    elif not namespace:
         metadata["namespace"] = target.namespace
     elif namespace != target.namespace:
         raise bad_request(
@@ -179,10 +188,26 @@ def _check_identity(draft: Draft) -> None:
         )
 
 
+def _other_kind(draft: Draft, given: str) -> StatusError:
+    kind = draft.target.kind
+    if not kind.custom:
+        return bad_request(f'{given} in version "{kind.version}" cannot be handled as a {kind.kind}')
+    text = message_of(fe.INVALID, given, f"must be {kind.kind}")
+    return invalid(
+        kind.group, given, draft.metadata.get("name") or "", [FieldError("kind", fe.INVALID, text)]
+    )
+
+
 def _check_preconditions(draft: Draft) -> None:
     """What the client says about uid and resourceVersion has to be true of what is stored."""
     target, old = draft.target, draft.old
     kind, uid, version = target.kind, draft.metadata.get("uid"), draft.metadata.get("resourceVersion")
+    if version and not (isinstance(version, str) and version.isdecimal()):
+        raise bad_request(
+            f"metadata.resourceVersion: Invalid value: {version!r}: must be a whole number as text"
+        )
+    if version == "0":
+        version = ""
     if old is None:
         if version and draft.change.creates:
             raise bad_request("resourceVersion should not be set on objects to be created")
@@ -193,7 +218,7 @@ def _check_preconditions(draft: Draft) -> None:
             raise _modified(target)
         return
     stored = old["metadata"]
-    if uid and uid != stored["uid"]:
+    if uid and uid != stored["uid"] and draft.change.names_object:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored['uid']}"
         raise conflict(kind.group, kind.plural, target.name, why)
     if not version and not kind.strategy.unconditional_update and not draft.change.applies:
@@ -208,13 +233,15 @@ def _prune_and_default(draft: Draft) -> None:
     """Drop what the schema does not know, saying so as the client wants to hear it, and fill in defaults."""
     kind, validation = draft.target.kind, draft.options.validation
     kind.strategy.normalize(draft.new)
+    kind.strategy.default(draft.new)
     kind.schema.default(draft.new)
+    meta.drop_empty(draft.metadata)
     unknown = [f'unknown field "{path}"' for path in kind.schema.prune(draft.new)]
     if validation == "Ignore":
         return
     found = draft.change.repeated(draft.options) + unknown
     if found and validation == "Strict":
-        raise draft.change.strict_error(kind, found)
+        raise draft.change.unreadable(kind, "strict decoding error: " + ", ".join(found))
     draft.warnings += found
 
 
@@ -247,12 +274,10 @@ def _check_schema(draft: Draft) -> None:
     """Types, formats, bounds and rules, as the schema has them; a built-in kind cannot even be read with wrong types."""
     kind = draft.target.kind
     draft.errors = kind.schema.validate(draft.new, old=draft.old)
-    unreadable = [error for error in draft.errors if not kind.custom or error.field.startswith("metadata.")]
-    if unreadable:
-        text = "; ".join(str(error) for error in unreadable)
-        raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {text}'
-        )
+    wrong = [error for error in draft.errors if not kind.custom or error.field.startswith("metadata.")]
+    why = "; ".join(str(error) for error in wrong) or kind.strategy.unreadable(draft.new)
+    if why:
+        raise draft.change.unreadable(kind, why)
 
 
 async def _let_admission_change(draft: Draft) -> None:
