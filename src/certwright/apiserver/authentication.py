@@ -1,7 +1,8 @@
-"""Who asks: from a client certificate, a bearer token or neither to a `UserInfo`. What they may do is not said here.
+"""Who asks: from a client certificate, a bearer token or neither to a `UserInfo`. What they may do is not
+said here.
 
-A wrong token is 401; no credentials make the anonymous user. Tokens are compared by digest, so that the time it takes
-says nothing about them.
+A wrong token is 401; no credentials make the anonymous user. Tokens are compared by digest, so that the time
+it takes says nothing about them.
 """
 
 from __future__ import annotations

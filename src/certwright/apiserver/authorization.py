@@ -1,4 +1,5 @@
-"""Who may do what: members of system:masters everything, everybody else nothing but look around. There are no roles.
+"""Who may do what: members of system:masters everything, everybody else nothing but look around. There are no
+roles.
 
 A refusal names the user, the verb and the resource, in upstream's words.
 """

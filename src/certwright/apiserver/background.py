@@ -1,4 +1,5 @@
-"""What the server does on its own: garbage collection, emptying namespaces and kinds that go, expiry, compaction.
+"""What the server does on its own: garbage collection, emptying namespaces and kinds that go, expiry,
+compaction.
 
 Every job looks at the log and can be begun again at any time; none is needed for a request to be answered.
 """
@@ -9,12 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from certwright.apiserver.changes import Body
 from certwright.apiserver.cluster import Cluster, Target
+from certwright.apiserver.compactor import Compactor
 from certwright.apiserver.definitions import CLEANUP
 from certwright.apiserver.deletion import delete
 from certwright.apiserver.garbage import GarbageCollector, Propagation
@@ -27,10 +30,8 @@ from certwright.apiserver.wire import MASTERS, UserInfo
 from certwright.apiserver.write_path import write
 
 SYSTEM: Final = UserInfo("system:apiserver", (MASTERS,))
-EVENT_SECONDS: Final = 3600.0
+EVENT_LIFE: Final = timedelta(hours=1)
 """How long an Event is kept after it was last written."""
-HISTORY_SECONDS: Final = 300.0
-"""How far back watches can resume and lists can continue."""
 TICK_SECONDS: Final = 60.0
 FIRST_DELAY: Final = 0.01
 LONGEST_DELAY: Final = 2.0
@@ -44,7 +45,8 @@ _encode = msgspec.json.Encoder().encode
 async def ensure_namespaces(cluster: Cluster) -> None:
     """Create the namespaces that have to be there, where they are not."""
     kind = cluster.kinds.of_resource("", "namespaces")
-    assert kind is not None
+    if kind is None:
+        return
     for name in AT_START:
         if cluster.log.get(PREFIX + name) is None:
             body = _encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -66,7 +68,8 @@ class Background:
         self._spawn(self._collector.run(), "garbage collector")
         self._spawn(self._follow(PREFIX, self._empty_namespace), "namespaces")
         self._spawn(self._follow(_DEFINITIONS, self._empty_kind), "definitions")
-        self._spawn(self._keep_time(), "expiry and compaction")
+        self._spawn(self._expire(), "expiry of events")
+        self._spawn(Compactor(self._cluster.log, self._cluster.clock).run(), "compaction")
 
     async def stop(self) -> None:
         """End all jobs."""
@@ -131,7 +134,9 @@ class Background:
             self._emptying.discard(key)
 
     async def _empty_namespace(self, key: str) -> bool:
-        """Delete what is in a namespace; let the namespace go when it is empty. True when there is nothing left to do."""
+        """Delete what is in a namespace; let the namespace go when it is empty. True when there is nothing
+        left to do.
+        """
         name = key.removeprefix(PREFIX)
         kinds = [kind for kind in self._cluster.kinds.resources() if kind.namespaced]
         for kind in kinds:
@@ -192,22 +197,21 @@ class Background:
             except StatusError as error:
                 _log.debug("deleting %s: %s", record.key, error)
 
-    async def _keep_time(self) -> None:
-        """Remember which revision was current when; drop events and history that are old enough."""
-        loop, log = asyncio.get_running_loop(), self._cluster.log
-        ticks: deque[tuple[float, int]] = deque()
-        while True:
-            ticks.append((loop.time(), log.revision))
-            history = [revision for time, revision in ticks if time <= loop.time() - HISTORY_SECONDS]
-            try:
-                if history and history[-1] > log.floor:
-                    await log.compact(history[-1])
-                while ticks[0][0] <= loop.time() - EVENT_SECONDS:
-                    await self._expire_events(ticks.popleft()[1])
-            except (WriteFailed, Conflict) as error:
-                _log.warning("cannot tidy up: %s", error)
-            except Closed:
-                return
+    async def _expire(self) -> None:
+        """Remember which revision was current when; drop the events last written long enough ago."""
+        clock, log = self._cluster.clock, self._cluster.log
+        ticks: deque[tuple[datetime, int]] = deque()
+        while not log.closed:
+            ticks.append((clock(), log.revision))
+            while ticks[0][0] <= clock() - EVENT_LIFE:
+                try:
+                    await self._expire_events(ticks[0][1])
+                except (WriteFailed, Conflict) as error:
+                    _log.warning("cannot drop old events: %s", error)
+                    break
+                except Closed:
+                    return
+                ticks.popleft()
             await asyncio.sleep(TICK_SECONDS)
 
     async def _expire_events(self, revision: int) -> None:
@@ -218,7 +222,9 @@ class Background:
 
 
 async def _replace(cluster: Cluster, record: Record, obj: Object, holders: list[Any]) -> None:
-    """Write an object anew, or delete it when nothing holds it. Raises Conflict when it has changed meanwhile."""
+    """Write an object anew, or delete it when nothing holds it. Raises Conflict when it has changed
+    meanwhile.
+    """
     metadata = {**obj["metadata"]}
     if not metadata.get("finalizers"):
         metadata.pop("finalizers", None)

@@ -1,4 +1,4 @@
-"""From the bytes of a body to JSON objects: JSON and YAML in, and what repeats itself. It knows no kinds.
+"""From the bytes of a body to JSON objects: JSON, YAML and protobuf in, and what repeats itself. It knows no kinds.
 
 YAML is read as `sigs.k8s.io/yaml` reads it: dates and `12:30` stay text, keys are text, nothing is executed.
 """
@@ -12,12 +12,15 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from certwright.apiserver import protobuf_objects
 from certwright.apiserver.kinds import Object
+from certwright.apiserver.protobuf_objects import MEDIA_TYPE as PROTOBUF
+from certwright.apiserver.protobuf_reader import ProtobufError
 from certwright.apiserver.status import StatusError, bad_request, unsupported_media_type
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
-READABLE: Final = (JSON, YAML)
+READABLE: Final = (JSON, YAML, PROTOBUF)
 DEPTH_LIMIT: Final = 1000
 
 _decode = msgspec.json.Decoder().decode
@@ -35,6 +38,8 @@ def decode(body: bytes, content_type: str = JSON) -> Any:
         return decode_json(body)
     if wanted in (YAML, "application/apply-patch+yaml"):
         return decode_yaml(body)
+    if wanted == PROTOBUF:
+        return decode_protobuf(body)
     raise unsupported_media_type(READABLE)
 
 
@@ -46,6 +51,16 @@ def decode_json(body: bytes) -> Any:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
     except RecursionError:
         raise bad_request("couldn't get version/kind; json parse error: exceeded max depth") from None
+
+
+def decode_protobuf(body: bytes) -> Object:
+    """The object in a protobuf body. Raises StatusError: 400 for other bytes, 415 for kinds that only come as JSON."""
+    try:
+        return protobuf_objects.decode(body)
+    except ProtobufError as error:
+        raise bad_request(f"couldn't get version/kind; protobuf parse error: {error}") from None
+    except protobuf_objects.UnknownKind as kind:
+        raise unsupported_media_type((JSON, YAML), f"the body of the request was in protobuf, of {kind}") from None
 
 
 def decode_object(body: bytes, content_type: str = JSON) -> Object:

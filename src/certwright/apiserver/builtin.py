@@ -1,4 +1,5 @@
-"""The kinds the server has without any CRD: their schemas, columns and names. Their rules are in `builtin_rules`.
+"""The kinds the server has without any CRD: their schemas, columns and names. Their rules are in
+`builtin_rules`.
 
 Only what the project needs is here; everything else of Kubernetes is refused by `discovery` not listing it.
 """

@@ -37,6 +37,7 @@ class BuiltIn(Strategy):
         self._rule = rule
 
     def name_errors(self, name: str, *, prefix: bool) -> list[str]:
+        """What is wrong with a name, or with the beginning of one."""
         return self._rule(names.generated_name_prefix(name) if prefix else name)
 
 
@@ -50,10 +51,8 @@ def _immutable_errors(new: Object, old: Object | None, fields: tuple[str, ...]) 
     found = []
     if not new.get("immutable"):
         found.append(error("immutable", fe.FORBIDDEN, detail=_IMMUTABLE_SET))
-    for field in fields:
-        if (new.get(field) or {}) != (old.get(field) or {}):
-            found.append(error(field, fe.FORBIDDEN, detail=_IMMUTABLE_SET))
-    return found
+    changed = [field for field in fields if (new.get(field) or {}) != (old.get(field) or {})]
+    return found + [error(field, fe.FORBIDDEN, detail=_IMMUTABLE_SET) for field in changed]
 
 
 def _decoded_size(text: str) -> int:
@@ -77,6 +76,7 @@ class Secrets(BuiltIn):
     """Types and the keys they need, `stringData`, `immutable`, the size limit."""
 
     def normalize(self, obj: Object) -> None:
+        """Bring it into the stored form."""
         texts = obj.pop("stringData", None)
         if texts and isinstance(texts, dict):
             data = dict(obj.get("data") or {})
@@ -85,15 +85,18 @@ class Secrets(BuiltIn):
             obj["data"] = data
 
     def default(self, obj: Object) -> None:
+        """Fill in what the kind leaves out."""
         if not obj.get("type"):
             obj["type"] = "Opaque"
-        if not obj.get("data"):
+        if obj.get("data", {}) in ({}, None):
             obj.pop("data", None)
 
     def unreadable(self, obj: Object) -> str:
+        """Why it cannot be read."""
         return _not_base64(obj.get("data") or {})
 
     def warnings(self, new: Object) -> list[str]:
+        """What to warn of."""
         if new["type"] != "kubernetes.io/tls":
             return []
         data = new.get("data") or {}
@@ -103,6 +106,7 @@ class Secrets(BuiltIn):
         return []
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong beyond the schema."""
         data: dict[str, str] = new.get("data") or {}
         found = _data_errors(data, "data")
         if sum(_decoded_size(text) for text in data.values()) > DATA_LIMIT:
@@ -127,11 +131,11 @@ _ACCOUNT_ANNOTATION: Final = "kubernetes.io/service-account.name"
 def _typed_secret_errors(new: Object, data: dict[str, str]) -> list[FieldError]:
     kind = new["type"]
     found = [error(f"data[{key}]", fe.REQUIRED) for key in _NEEDED.get(kind, ()) if key not in data]
+    account = (new["metadata"].get("annotations") or {}).get(_ACCOUNT_ANNOTATION)
     if kind == "kubernetes.io/basic-auth" and "username" not in data and "password" not in data:
         found = [error(f"data[{key}]", fe.REQUIRED) for key in ("username", "password")]
-    if kind == "kubernetes.io/service-account-token":
-        if not new["metadata"].get("annotations", {}).get(_ACCOUNT_ANNOTATION):
-            found.append(error(f"metadata.annotations[{_ACCOUNT_ANNOTATION}]", fe.REQUIRED))
+    if kind == "kubernetes.io/service-account-token" and not account:
+        found.append(error(f"metadata.annotations[{_ACCOUNT_ANNOTATION}]", fe.REQUIRED))
     if kind in ("kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson") and not found:
         (key,) = _NEEDED[kind]
         try:
@@ -147,9 +151,11 @@ class ConfigMaps(BuiltIn):
     """Keys, `immutable`, the size limit."""
 
     def unreadable(self, obj: Object) -> str:
+        """Why it cannot be read."""
         return _not_base64(obj.get("binaryData") or {})
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong beyond the schema."""
         texts, blobs = new.get("data") or {}, new.get("binaryData") or {}
         found = _data_errors(texts, "data")
         for key in texts:
@@ -173,6 +179,7 @@ class Namespaces(BuiltIn):
         super().__init__(names.dns_label)
 
     def prepare(self, new: Object, old: Object | None) -> None:
+        """Set what the server owns."""
         if old is None:
             spec = dict(new.get("spec") or {})
             spec["finalizers"] = sorted({*(spec.get("finalizers") or ()), NAMESPACE_FINALIZER})
@@ -182,12 +189,14 @@ class Namespaces(BuiltIn):
             new["spec"] = old["spec"]
 
     def default(self, obj: Object) -> None:
+        """Fill in what the kind leaves out."""
         metadata = obj["metadata"]
         labels, name = metadata.get("labels") or {}, metadata.get("name")
         if name and labels.get(NAMESPACE_LABEL) != name:
             metadata["labels"] = {**labels, NAMESPACE_LABEL: name}
 
     def held(self, obj: Object) -> bool:
+        """Whether it has to stay while it is being deleted."""
         return bool((obj.get("spec") or {}).get("finalizers")) or super().held(obj)
 
 
@@ -198,6 +207,7 @@ class Events(BuiltIn):
     tracks_managers = False
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong beyond the schema."""
         involved = new.get("involvedObject") or {}
         namespace, mine = involved.get("namespace") or "", new["metadata"].get("namespace") or ""
         found: list[FieldError] = []
@@ -216,9 +226,11 @@ def _new_event_errors(new: Object) -> list[FieldError]:
         for field in ("reportingComponent", "reportingInstance", "action", "reason")
         if not new.get(field)
     ]
-    for field in ("reportingInstance", "action", "reason"):
-        if len(new.get(field) or "") > _EVENT_PART_LIMIT:
-            found.append(error(field, fe.INVALID, "", f"can have at most {_EVENT_PART_LIMIT} characters"))
+    found += [
+        error(field, fe.INVALID, "", f"can have at most {_EVENT_PART_LIMIT} characters")
+        for field in ("reportingInstance", "action", "reason")
+        if len(new.get(field) or "") > _EVENT_PART_LIMIT
+    ]
     if len(new.get("message") or "") > _EVENT_MESSAGE_LIMIT:
         found.append(error("message", fe.INVALID, "", f"can have at most {_EVENT_MESSAGE_LIMIT} characters"))
     return found
@@ -230,6 +242,7 @@ class Leases(BuiltIn):
     create_on_update = True
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong beyond the schema."""
         spec = new.get("spec") or {}
         seconds, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
         found: list[FieldError] = []

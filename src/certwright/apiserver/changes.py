@@ -1,7 +1,7 @@
 """What a write wants the object to be: the body itself, or a patch of what is stored. Nothing here is stored.
 
-Each change makes a new object whose top level and metadata belong to the write path alone; it is made again from
-what is stored when somebody else wrote in between.
+Each change makes a new object whose top level and metadata belong to the write path alone; it is made again
+from what is stored when somebody else wrote in between.
 """
 
 from __future__ import annotations
@@ -108,9 +108,11 @@ class Body(Change):
     names_object: bool = True
 
     def make(self, scene: Scene) -> Object:
+        """The object as wanted."""
         return _owned(decode_object(self.body, self.content_type or JSON))
 
     def repeated(self, options: WriteOptions) -> list[str]:
+        """The fields that stand twice."""
         if not options.validation_asked or media_type(self.content_type) != JSON:
             return []
         return [f'duplicate field "{path}"' for path in repeated_fields(self.body)]
@@ -124,20 +126,21 @@ class Patch(Change):
     content_type: str
 
     def make(self, scene: Scene) -> Object:
-        old = scene.old
-        assert old is not None
+        """The object as wanted."""
         try:
-            patched = self._patched(old, scene.kind)
+            patched = self._patched(scene.old or {}, scene.kind)
         except PatchError as error:
             raise _refused(error) from None
         return _owned(patched)
 
     def repeated(self, options: WriteOptions) -> list[str]:
+        """The fields that stand twice."""
         if not options.validation_asked:
             return []
         return [f'duplicate field "{path}"' for path in repeated_fields(self.body)]
 
     def unreadable(self, kind: Kind, why: str) -> StatusError:
+        """Why it cannot be read."""
         # upstream shows the whole patched object here, the data of Secrets included
         text = message_of(fe.INVALID, "<the patched object>", why)
         return invalid("", "", "", [FieldError("patch", fe.INVALID, text)])
@@ -171,6 +174,7 @@ class Apply(Change):
     applies: bool = True
 
     def make(self, scene: Scene) -> Object:
+        """The object as wanted."""
         config = _owned(self._configuration())
         _check_configuration(config, scene)
         scene.kind.strategy.normalize(config)

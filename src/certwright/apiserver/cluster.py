@@ -18,7 +18,9 @@ from certwright.apiserver.wire import UserInfo
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The object or collection a request names. `name` is empty for a collection and before a name is generated."""
+    """The object or collection a request names. `name` is empty for a collection and before a name is
+    generated.
+    """
 
     kind: Kind
     namespace: str = ""

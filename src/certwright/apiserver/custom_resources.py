@@ -1,4 +1,5 @@
-"""From a CustomResourceDefinition to the kinds it defines. Whether the definition is in order, `definitions` says.
+"""From a CustomResourceDefinition to the kinds it defines. Whether the definition is in order, `definitions`
+says.
 
 Source: `k8s.io/apiextensions-apiserver/pkg/registry/customresource` (strategies, table columns).
 """
@@ -27,6 +28,7 @@ class CustomRules(Strategy):
         self.fields_of_status = fields_of_status
 
     def name_errors(self, name: str, *, prefix: bool) -> list[str]:
+        """What is wrong with a name, or with the beginning of one."""
         return names.dns_subdomain(names.generated_name_prefix(name) if prefix else name)
 
 
@@ -46,7 +48,9 @@ def kinds_of(definition: Object) -> list[Kind]:
 
 
 def version_order(name: str) -> tuple[int, int, int, str]:
-    """Sorts v10 before v2 before v1 before v1beta2 before v1alpha1 before anything else (Kubernetes' priority)."""
+    """Sorts v10 before v2 before v1 before v1beta2 before v1alpha1 before anything else (Kubernetes'
+    priority).
+    """
     for rank, stage in enumerate(("", "beta", "alpha")):
         major, found, minor = name[1:].partition(stage) if stage else (name[1:], "", "0")
         if name.startswith("v") and major.isdecimal() and minor.isdecimal() and (found or not stage):

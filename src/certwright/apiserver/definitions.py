@@ -1,7 +1,7 @@
 """CustomResourceDefinitions as objects: what they may say, and what the server answers in their status.
 
-The kinds they define are made in `custom_resources`. What this server cannot do (webhook conversion) is refused here.
-Source: `k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation`.
+The kinds they define are made in `custom_resources`. What this server cannot do (webhook conversion) is
+refused here. Source: `k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from certwright.apiserver import field_errors as fe
 from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, message_of, supported_values
 from certwright.apiserver.jsonpath import JsonPathError, compile_path
-from certwright.apiserver.known_rules import unknown_rules
 from certwright.apiserver.kinds import Kinds, Object, Strategy
+from certwright.apiserver.known_rules import unknown_rules
 from certwright.apiserver.structural_rules import check_structural
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
@@ -40,9 +40,11 @@ class DefinitionRules(Strategy):
         """What is served already, to find names that are taken; set by the server."""
 
     def name_errors(self, name: str, *, prefix: bool) -> list[str]:
+        """What is wrong with a name, or with the beginning of one."""
         return names.dns_subdomain(names.generated_name_prefix(name) if prefix else name)
 
     def normalize(self, obj: Object) -> None:
+        """Bring it into the stored form."""
         spec = obj.get("spec")
         if not isinstance(spec, dict):
             return
@@ -101,6 +103,7 @@ class DefinitionRules(Strategy):
         return None
 
     def errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong beyond the schema."""
         spec = new.get("spec") or {}
         wanted = spec.get("names") or {}
         full_name = f"{wanted.get('plural', '')}.{spec.get('group', '')}"
@@ -131,6 +134,7 @@ class DefinitionRules(Strategy):
         return found
 
     def warnings(self, new: Object) -> list[str]:
+        """What to warn of."""
         return [
             f"spec.versions[{index}]: x-kubernetes-validations rules are stored, but only evaluated where "
             "this server knows them"
@@ -173,8 +177,8 @@ def _names_errors(wanted: Object) -> list[FieldError]:
             detail = f"may have mixed case, but should otherwise match: {complaint}" if lower else complaint
             found.append(_error(path, fe.INVALID, value, detail))
     for index, short in enumerate(wanted.get("shortNames") or ()):
-        for complaint in names.dns_1035_label(short):
-            found.append(_error(f"spec.names.shortNames[{index}]", fe.INVALID, short, complaint))
+        path = f"spec.names.shortNames[{index}]"
+        found += [_error(path, fe.INVALID, short, complaint) for complaint in names.dns_1035_label(short)]
     if wanted.get("kind") and wanted.get("kind") == wanted.get("listKind"):
         detail = "kind and listKind may not be the same"
         found.append(_error("spec.names.listKind", fe.INVALID, wanted["listKind"], detail))

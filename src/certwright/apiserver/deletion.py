@@ -1,8 +1,9 @@
-"""Deleting one object or a collection: preconditions, finalizers, what becomes of dependents. Not who cleans up.
+"""Deleting one object or a collection: preconditions, finalizers, what becomes of dependents. Not who cleans
+up.
 
-An object that something still holds is marked (`deletionTimestamp`) and goes with its last finalizer, in the write
-path; dependents are the business of `garbage`, contents of namespaces that of `background`.
-Source: `k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `registry/rest/delete.go`.
+An object that something still holds is marked (`deletionTimestamp`) and goes with its last finalizer, in the
+write path; dependents are the business of `garbage`, contents of namespaces that of `background`. Source:
+`k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `registry/rest/delete.go`.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ def _check_preconditions(target: Target, live: Record, options: DeleteOptions) -
     why = ""
     if options.uid and options.uid != metadata["uid"]:
         why = (
-            f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
+            f"the UID in the precondition ({options.uid}) does not match the UID in record "
+            f"({metadata['uid']}). "
             "The object might have been deleted and then recreated"
         )
     elif options.version and options.version != metadata["resourceVersion"]:
         why = (
-            f"the ResourceVersion in the precondition ({options.version}) does not match the ResourceVersion in "
-            f"record ({metadata['resourceVersion']}). The object might have been modified"
+            f"the ResourceVersion in the precondition ({options.version}) does not match the "
+            f"ResourceVersion in record ({metadata['resourceVersion']}). The object might have been modified"
         )
     if why:
         raise conflict(kind.group, kind.kind, target.name, why)

@@ -5,6 +5,7 @@ Source: the discovery documents of kube-apiserver 1.36, aggregated (`apidiscover
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from certwright.apiserver.custom_resources import version_order
 from certwright.apiserver.kinds import ALL_VERBS, Kind, Kinds, Object
 from certwright.apiserver.paths import ResourcePath
 from certwright.apiserver.representation import Format, finish, negotiate
-from certwright.apiserver.reviews import REVIEWS
+from certwright.apiserver.reviews import REVIEWS, ReviewKind
 from certwright.apiserver.status import StatusError, method_not_allowed, unknown_path
 from certwright.apiserver.wire import Request, Response
 
@@ -53,6 +54,8 @@ class Discovery:
             raise unknown_path(request.path)
         if request.method not in ("GET", "HEAD"):
             raise method_not_allowed()
+        if "etag" in found.headers and request.headers.get("if-none-match") == found.headers["etag"]:
+            return Response(304, {"etag": found.headers["etag"], "vary": "Accept"}, b"")
         return found
 
     def _found(self, request: Request, path: ResourcePath | None) -> Response | None:
@@ -87,6 +90,7 @@ class Discovery:
         headers = {"content-type": wanted.media, "vary": "Accept"}
         if wanted.form != "plain":
             headers["content-type"] += f";g={_DISCOVERY};v={wanted.version};as={wanted.form}"
+            headers["etag"] = f'"{hashlib.sha256(body).hexdigest().upper()}"'
         return Response(200, headers, finish(body, wanted))
 
     def _root(self, where: str, wanted: Format) -> Response:
@@ -126,17 +130,16 @@ class Discovery:
 
     def _resource_list(self, group: str, version: str) -> Object:
         resources = [entry for kind in _of(self._kinds, group, version) for entry in _legacy(kind)]
-        for review in REVIEWS:
-            if (review.group, review.version) == (group, version):
-                resources.append(
-                    {
-                        "name": review.plural,
-                        "singularName": review.kind.lower(),
-                        "namespaced": review.namespaced,
-                        "kind": review.kind,
-                        "verbs": ["create"],
-                    }
-                )
+        resources += [
+            {
+                "name": review.plural,
+                "singularName": review.kind.lower(),
+                "namespaced": review.namespaced,
+                "kind": review.kind,
+                "verbs": ["create"],
+            }
+            for review in _reviews(group, version)
+        ]
         name = f"{group}/{version}" if group else version
         resources.sort(key=lambda entry: entry["name"])
         return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
@@ -161,23 +164,22 @@ class Discovery:
 
     def _version_document(self, group: str, version: str) -> Object:
         resources = [_aggregated(kind) for kind in _of(self._kinds, group, version)]
-        for review in REVIEWS:
-            if (review.group, review.version) == (group, version):
-                resources.append(
-                    {
-                        "resource": review.plural,
-                        "responseKind": {"group": group, "version": version, "kind": review.kind},
-                        "scope": "Namespaced" if review.namespaced else "Cluster",
-                        "singularResource": review.kind.lower(),
-                        "verbs": ["create"],
-                    }
-                )
+        resources += [
+            {
+                "resource": review.plural,
+                "responseKind": {"group": group, "version": version, "kind": review.kind},
+                "scope": "Namespaced" if review.namespaced else "Cluster",
+                "singularResource": review.kind.lower(),
+                "verbs": ["create"],
+            }
+            for review in _reviews(group, version)
+        ]
         resources.sort(key=lambda entry: entry["resource"])
         return {"version": version, "resources": resources, "freshness": "Current"}
 
 
 def negotiate_discovery(accept: str) -> Format:
-    """Aggregated discovery where the client prefers a version of it that is served, else the plain documents."""
+    """Aggregated discovery where the client prefers a served version of it, else the plain documents."""
     for clause in accept.split(","):
         parts = dict(part.strip().split("=", 1) for part in clause.split(";")[1:] if "=" in part)
         if parts.get("g") == _DISCOVERY and parts.get("as") == "APIGroupDiscoveryList":
@@ -203,6 +205,10 @@ def _groups(kinds: Kinds) -> dict[str, list[str]]:
 
 def _of(kinds: Kinds, group: str, version: str) -> Iterable[Kind]:
     return [kind for kind in kinds if kind.group == group and kind.version == version]
+
+
+def _reviews(group: str, version: str) -> list[ReviewKind]:
+    return [review for review in REVIEWS if (review.group, review.version) == (group, version)]
 
 
 def _api_versions() -> Object:

@@ -3,8 +3,8 @@
     server = await ApiServer.open(None)          # in memory; or a directory
     response = await server.handle(Request("GET", "/api/v1/secrets", {}, {}, b"", user))
 
-What is not served is refused by name. Refusals are StatusErrors all the way up; anything else is a bug and answered
-with 500, logged with its traceback, and never with data of the request.
+What is not served is refused by name. Refusals are StatusErrors all the way up; anything else is a bug and
+answered with 500, logged with its traceback, and never with data of the request.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from certwright.apiserver.authorization import check
+from certwright.apiserver.background import Background, ensure_namespaces
 from certwright.apiserver.builtin import built_in_kinds
 from certwright.apiserver.cluster import Admission, Cluster, Target
 from certwright.apiserver.custom_resources import is_served, kinds_of
@@ -23,18 +25,9 @@ from certwright.apiserver.definitions import DefinitionRules
 from certwright.apiserver.discovery import Discovery
 from certwright.apiserver.kinds import Kind, Kinds, Object
 from certwright.apiserver.log import Closed, Log, WriteFailed
-from certwright.apiserver.authorization import check
-from certwright.apiserver.background import Background, ensure_namespaces
 from certwright.apiserver.paths import parse
 from certwright.apiserver.reviews import review
-from certwright.apiserver.status import (
-    StatusError,
-    forbidden,
-    internal,
-    unauthorized,
-    unavailable,
-    unknown_path,
-)
+from certwright.apiserver.status import StatusError, internal, unavailable, unknown_path
 from certwright.apiserver.verbs import serve
 from certwright.apiserver.wire import Request, Response
 
@@ -47,7 +40,9 @@ def utc_now() -> datetime:
 
 
 class ApiServer:
-    """One API server. Open it with `open`, close it with `close`; in between, `handle` is safe to call concurrently."""
+    """One API server. Open it with `open`, close it with `close`; in between, `handle` is safe to call
+    concurrently.
+    """
 
     def __init__(self, cluster: Cluster, directory: DataDirectory | None) -> None:
         self.cluster = cluster
@@ -66,7 +61,8 @@ class ApiServer:
         *,
         admission: Sequence[Admission] = (),
     ) -> Self:
-        """Open the objects in `data_dir` (created when missing), or new ones in memory for None, and begin to serve.
+        """Open the objects in `data_dir` (created when missing), or new ones in memory for None, and begin to
+        serve.
 
         Raises `DataDirectoryError` when the directory is in use, damaged or not writable.
         """
@@ -110,7 +106,7 @@ class ApiServer:
         except WriteFailed as error:
             _log.exception("write failed")
             response = internal(str(error)).response()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the one place that has to answer bugs
             _log.exception("bug while answering %s %s", request.method, request.path)
             response = internal(type(error).__name__).response()
         if self.audit is not None:

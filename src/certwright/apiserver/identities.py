@@ -1,4 +1,5 @@
-"""The server's own keys: a CA, the certificate it shows, the certificate its administrator shows. Made, kept, renewed.
+"""The server's own keys: a CA, the certificate it shows, the certificate its administrator shows. Made, kept,
+renewed.
 
 They live in `DIR/pki`, readable by the owner only. Nothing here is about the certificates that users ask for.
 """

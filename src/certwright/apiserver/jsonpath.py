@@ -1,4 +1,5 @@
-"""The JSONPath of printer columns: fields, indexes, slices, wildcards, filters, recursive descent. No templates.
+"""The JSONPath of printer columns: fields, indexes, slices, wildcards, filters, recursive descent. No
+templates.
 
     find = compile_path('.status.conditions[?(@.type=="Ready")].status')
     find(obj)    # ["True"]

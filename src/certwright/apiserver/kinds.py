@@ -19,7 +19,7 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 
 
 class Strategy:
-    """What one kind does differently from all others. The defaults are those of a plain, unconditional kind."""
+    """What one kind does differently from all others. The defaults are those of a plain kind."""
 
     create_on_update = False
     """Whether PUT of a name that is not there creates the object."""
@@ -43,14 +43,14 @@ class Strategy:
         """Bring what a client sent into the form that is stored (and owned by field managers)."""
 
     def default(self, obj: Object) -> None:
-        """Fill in defaults that are not in the schema; `obj` may be changed at its top level and in metadata."""
+        """Fill in defaults beyond the schema; `obj` may be changed at its top level and in metadata."""
 
     def unreadable(self, obj: Object) -> str:
         """Why an object cannot be read though its types are right; empty when it can."""
         return ""
 
     def prepare(self, new: Object, old: Object | None) -> None:
-        """Set what the server owns in a new object, before validation; `new` may be changed at its top level."""
+        """Set what the server owns, before validation; `new` may be changed at its top level."""
 
     def held(self, obj: Object) -> bool:
         """Whether an object that is being deleted has to stay for now."""

@@ -1,4 +1,5 @@
-"""The `x-kubernetes-validations` rules this server evaluates: those of cert-manager's CRDs, as Python, by their text.
+"""The `x-kubernetes-validations` rules this server evaluates: those of cert-manager's CRDs, as Python, by
+their text.
 
 There is no CEL engine here. Other rules are stored, not evaluated, and whoever creates such a CRD is told so.
 """

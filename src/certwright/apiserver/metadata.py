@@ -1,4 +1,5 @@
-"""ObjectMeta: what the server fills in, what nobody may change, and what is wrong with the rest. It stores nothing.
+"""ObjectMeta: what the server fills in, what nobody may change, and what is wrong with the rest. It stores
+nothing.
 
 Source: `k8s.io/apimachinery/pkg/api/validation/objectmeta.go` and the API conventions ("Metadata").
 """
@@ -58,7 +59,9 @@ def fill_system_fields(metadata: Object, now: datetime) -> None:
 
 
 def keep_system_fields(metadata: Object, old: Object) -> None:
-    """Bring back what an update left out and may not change; a changed value is left for the checks to refuse."""
+    """Bring back what an update left out and may not change; a changed value is left for the checks to
+    refuse.
+    """
     for name in ("uid", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if name in old and not metadata.get(name):
             metadata[name] = old[name]
@@ -70,10 +73,13 @@ def keep_system_fields(metadata: Object, old: Object) -> None:
         metadata.pop("generation", None)
 
 
+_EMPTY: Final = {"labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": [], "generateName": ""}
+
+
 def drop_empty(metadata: Object) -> None:
     """An empty label set, or list of owners, is none at all; so it is stored."""
-    for name in ("labels", "annotations", "finalizers", "ownerReferences", "generateName"):
-        if name in metadata and not metadata[name]:
+    for name, empty in _EMPTY.items():
+        if name in metadata and metadata[name] in (empty, None):
             del metadata[name]
 
 

@@ -1,6 +1,8 @@
-"""Which names, label keys and label values Kubernetes allows, and its words for those it does not. No objects here.
+"""Which names, label keys and label values Kubernetes allows, and its words for those it does not. No objects
+here.
 
-Every function returns the complaints, none when all is well. Source: `k8s.io/apimachinery/pkg/api/validate/content`.
+Every function returns the complaints, none when all is well. Source:
+`k8s.io/apimachinery/pkg/api/validate/content`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ def _pattern(message: str, pattern: str, *examples: str) -> str:
 
 
 def _key_pattern(prefix: str) -> str:
-    message = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
+    message = "must consist of alphanumeric characters, '-', '_' or '.', "
+    message += "and must start and end with an alphanumeric"
     return prefix + _pattern(message + " character", _KEY, "MyName", "my.name", "123-abc")
 
 

@@ -1,4 +1,5 @@
-"""`/openapi/v3` and `/openapi/v2`: what kubectl explains, validates and applies by. Version 2 is made in `openapi_v2`.
+"""`/openapi/v3` and `/openapi/v2`: what kubectl explains, validates and applies by. Version 2 is made in
+`openapi_v2`.
 
 Source: OpenAPI 3.0.0 as kube-apiserver publishes it, one document for each group and version.
 """

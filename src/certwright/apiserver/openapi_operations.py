@@ -1,4 +1,6 @@
-"""What can be done with a kind, as OpenAPI operations by path: version 3 and version 2 differ only in how they say it."""
+"""What can be done with a kind, as OpenAPI operations by path: version 3 and version 2 differ only in how
+they say it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ _VERBS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One verb on one path. `query` maps a parameter to its type and meaning; `body` and `result` name definitions."""
+    """One verb on one path. `query` maps a parameter to its type and meaning; `body` and `result` name
+    definitions.
+    """
 
     path: str
     method: str

@@ -1,4 +1,5 @@
-"""The schemas of all kinds as OpenAPI definitions, under the names clients know them by. No paths, no formats.
+"""The schemas of all kinds as OpenAPI definitions, under the names clients know them by. No paths, no
+formats.
 
 One definition for an object, one for its list, and those of metadata, which all share.
 """

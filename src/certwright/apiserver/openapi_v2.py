@@ -1,7 +1,8 @@
-"""OpenAPI version 2, as JSON and as gnostic's protobuf: what kubectl before 1.27 validates, explains and applies by.
+"""OpenAPI version 2, as JSON and as gnostic's protobuf: what kubectl before 1.27 validates, explains and
+applies by.
 
-Version 2 has no `oneOf`, `not` or `nullable`; what it cannot say is left out, which makes it more tolerant, never less.
-Source: `github.com/google/gnostic-models/openapiv2/OpenAPIv2.proto` for the field numbers.
+Version 2 has no `oneOf`, `not` or `nullable`; what it cannot say is left out, which makes it more tolerant,
+never less. Source: `github.com/google/gnostic-models/openapiv2/OpenAPIv2.proto` for the field numbers.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _operation(kind: Kind, operation: Operation) -> Schema:
     }
 
 
-# --- protobuf --------------------------------------------------------------------------------------------------------
+# Protobuf
 
 
 def protobuf(kinds: Kinds) -> bytes:

@@ -1,6 +1,7 @@
 """The query of a request, parsed and checked: how to write, what to list, how to delete. It acts on nothing.
 
-Source: `k8s.io/apimachinery/pkg/apis/meta/v1` (ListOptions, PatchOptions, DeleteOptions and their validation).
+Source: `k8s.io/apimachinery/pkg/apis/meta/v1` (ListOptions, PatchOptions, DeleteOptions and their
+validation).
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class WriteOptions:
 
 
 def write_options(query: Query, user_agent: str, *, kind: str, apply: bool = False) -> WriteOptions:
-    """The options of create (`CreateOptions`), update and patch. Raises StatusError (422) naming the parameter."""
+    """The options of create (`CreateOptions`), update and patch. Raises StatusError (422) naming the
+    parameter.
+    """
     if not query and not apply:
         return WriteOptions(manager_name("", user_agent))
     manager = first(query, "fieldManager")

@@ -1,4 +1,5 @@
-"""From a URL path to what it names: a resource, an object, a subresource, or a list of resources. It looks nothing up.
+"""From a URL path to what it names: a resource, an object, a subresource, or a list of resources. It looks
+nothing up.
 
 /api/v1/namespaces/web/secrets/tls            -> ("", "v1"), secrets, web, tls
 /apis/cert-manager.io/v1/certificates         -> ("cert-manager.io", "v1"), certificates

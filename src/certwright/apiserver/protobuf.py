@@ -1,4 +1,5 @@
-"""Protocol Buffers, the writing half, and only what OpenAPI documents need: text, numbers, booleans, messages.
+"""Protocol Buffers, the writing half, and only what OpenAPI documents need: text, numbers, booleans,
+messages.
 
 Source: protobuf.dev/programming-guides/encoding. Fields that have their default value are left out.
 """

@@ -1,4 +1,5 @@
-"""Get and list: from memory, at the newest revision or at an older one, page by page. Watches are in `watching`.
+"""Get and list: from memory, at the newest revision or at an older one, page by page. Watches are in
+`watching`.
 
 A `continue` token is a revision and the last key of the page before, so that all pages show one moment.
 """

@@ -1,4 +1,5 @@
-"""What an object or list looks like to the client: plain, metadata only, or a table. Formats are chosen here only.
+"""What an object or list looks like to the client: plain, metadata only, or a table. Formats are chosen here
+only.
 
 Source: `k8s.io/apiserver/pkg/endpoints/handlers/negotiation` and `.../response.go`.
 """
@@ -50,7 +51,7 @@ PLAIN_JSON: Final = Format()
 
 @lru_cache(maxsize=256)
 def negotiate(accept: str, forms: tuple[str, ...], *, stream: bool = False) -> Format:
-    """The best format the client takes. `forms` are the transformations on offer. Raises StatusError (406)."""
+    """The best format the client takes. `forms` are those on offer. Raises StatusError (406)."""
     if not accept or accept == JSON:
         return PLAIN_JSON
     for clause in _clauses(accept):
@@ -139,8 +140,13 @@ def many(
         return finish(_encode(table(kind, objects, wanted, include, now, metadata)), wanted)
     if wanted.form == _PARTIAL_LIST:
         items = [partial(record.object, wanted) for record in records]
-        head = {"kind": _PARTIAL_LIST, "apiVersion": wanted.api_version, "metadata": metadata, "items": items}
-        return finish(_encode(head), wanted)
+        found = {
+            "kind": _PARTIAL_LIST,
+            "apiVersion": wanted.api_version,
+            "metadata": metadata,
+            "items": items,
+        }
+        return finish(_encode(found), wanted)
     head = _encode({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": metadata})
     items_json = b",".join([served(kind, record.value) for record in records])
     return finish(b"".join((head[:-1], b',"items":[', items_json, b"]}\n")), wanted)

@@ -1,6 +1,8 @@
-"""What the server answers when it says no: `metav1.Status` and one constructor per refusal. It does not decide when.
+"""What the server answers when it says no: `metav1.Status` and one constructor per refusal. It does not
+decide when.
 
-Codes, reasons, messages and details are those of `k8s.io/apimachinery/pkg/api/errors`, because clients branch on them.
+Codes, reasons, messages and details are those of `k8s.io/apimachinery/pkg/api/errors`, because clients branch
+on them.
 """
 
 from __future__ import annotations
@@ -158,10 +160,12 @@ def too_large(message: str) -> StatusError:
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
 
 
-def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
+def unsupported_media_type(
+    accepted: Sequence[str], why: str = "the body of the request was in an unknown format"
+) -> StatusError:
     """415: the body is in a format this server does not read."""
-    message = "the body of the request was in an unknown format - accepted media types include: "
-    return StatusError(415, "UnsupportedMediaType", message + ", ".join(accepted))
+    message = f"{why} - accepted media types include: {', '.join(accepted)}"
+    return StatusError(415, "UnsupportedMediaType", message)
 
 
 def expired(message: str) -> StatusError:

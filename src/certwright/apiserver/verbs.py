@@ -1,6 +1,7 @@
 """The verbs on resources: from a request that names a kind to the answer. What a verb does is elsewhere.
 
-Reads come from `reads` and `watching`, writes go through `write_path` and `deletion`, formats are `representation`'s.
+Reads come from `reads` and `watching`, writes go through `write_path` and `deletion`, formats are
+`representation`'s.
 """
 
 from __future__ import annotations

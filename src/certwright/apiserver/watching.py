@@ -1,6 +1,8 @@
-"""A watch: the objects there are, if asked for, then every change, as lines of JSON, until it ends. It keeps no queue.
+"""A watch: the objects there are, if asked for, then every change, as lines of JSON, until it ends. It keeps
+no queue.
 
-A 410 at the start is an HTTP status; one that comes later (the reader was overtaken by compaction) is an ERROR event.
+A 410 at the start is an HTTP status; one that comes later (the reader was overtaken by compaction) is an
+ERROR event.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class Watch:
 
 
 def start(cluster: Cluster, target: Target, options: ListOptions, wanted: Format, query: Query) -> Watch:
-    """Prepare a watch. Raises StatusError: 400, 410 when the revision is compacted, 504 when it is yet to come."""
+    """Prepare a watch. Raises StatusError: 400, 410 when the revision is compacted, 504 when it is yet to
+    come.
+    """
     selector = selector_of(target.kind, options)
     prefix = single_key(target, selector) or target.kind.prefix_in(target.namespace)
     asked, current = parse_version(options.version), cluster.log.revision

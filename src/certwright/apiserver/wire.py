@@ -1,6 +1,8 @@
-"""One request and one answer as plain values. Nothing here knows sockets, HTTP libraries or Kubernetes objects.
+"""One request and one answer as plain values. Nothing here knows sockets, HTTP libraries or Kubernetes
+objects.
 
-The listener makes them from HTTP, `app` makes them from calls inside the process; the handler sees no difference.
+The listener makes them from HTTP, `app` makes them from calls inside the process; the handler sees no
+difference.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ ANONYMOUS = UserInfo("system:anonymous", (UNAUTHENTICATED,))
 
 @dataclass(slots=True)
 class Request:
-    """One call. `path` is decoded, without query; header names are lower-case; `query` keeps every value in order."""
+    """One call. `path` is decoded, without query; header names are lower-case; `query` keeps every value in
+    order.
+    """
 
     method: str
     path: str
@@ -49,7 +53,8 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """The answer. A `body` that is an iterator is a watch: one chunk per batch of events, until it ends or is closed.
+    """The answer. A `body` that is an iterator is a watch: one chunk per batch of events, until it ends or is
+    closed.
 
     `warnings` are shown to the user by kubectl; the listener writes one `Warning: 299` header for each.
     """

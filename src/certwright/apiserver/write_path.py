@@ -1,4 +1,5 @@
-"""How a write becomes an object in the log: create, update and patch are one function, `write`, in small steps.
+"""How a write becomes an object in the log: create, update and patch are one function, `write`, in small
+steps.
 
 The order is in `_carry_out`; every step refuses by raising StatusError.
 
@@ -53,7 +54,9 @@ class Written:
 
 @dataclass(slots=True)
 class Draft:
-    """A write under way. `new` belongs to it at the top level and in `metadata`; `old` is shared and stays as it is."""
+    """A write under way. `new` belongs to it at the top level and in `metadata`; `old` is shared and stays as
+    it is.
+    """
 
     cluster: Cluster
     target: Target
@@ -81,8 +84,8 @@ async def write(
 ) -> Written:
     """Store what `change` makes of the object. Raises StatusError for whatever is not allowed.
 
-    Where somebody else wrote in between, the change is made again on the newer object: a patch then still fits, a
-    body that names a version is refused, and a generated name is drawn anew.
+    Where somebody else wrote in between, the change is made again on the newer object: a patch then still
+    fits, a body that names a version is refused, and a generated name is drawn anew.
     """
     for _ in range(ATTEMPTS):
         draft = _begin(cluster, target, change, options, user)
@@ -110,8 +113,7 @@ async def _carry_out(draft: Draft) -> Written:
     draft.target.kind.strategy.prepare(draft.new, draft.old)
     _check_rules(draft)
     await _let_admission_refuse(draft)
-    if _changes_nothing(draft):
-        assert draft.live is not None
+    if draft.live is not None and _changes_nothing(draft):
         return Written(draft.live.value, False, draft.warnings)
     return await _commit(draft)
 
@@ -165,7 +167,8 @@ def _check_identity(draft: Draft) -> None:
     version, name = new.get("apiVersion") or kind.api_version, new.get("kind") or kind.kind
     if version not in (kind.api_version, kind.stored_api_version):
         raise bad_request(
-            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
+            f"the API version in the data ({version}) does not match "
+            f"the expected API version ({kind.api_version})"
         )
     if name != kind.kind:
         raise _other_kind(draft, name)
@@ -271,7 +274,9 @@ def _keep_to_subresource(draft: Draft) -> None:
 
 
 def _check_schema(draft: Draft) -> None:
-    """Types, formats, bounds and rules, as the schema has them; a built-in kind cannot even be read with wrong types."""
+    """Types, formats, bounds and rules, as the schema has them; a built-in kind cannot even be read with
+    wrong types.
+    """
     kind = draft.target.kind
     draft.errors = kind.schema.validate(draft.new, old=draft.old)
     wrong = [error for error in draft.errors if not kind.custom or error.field.startswith("metadata.")]
@@ -315,7 +320,9 @@ def _review(draft: Draft) -> Review:
 
 
 def _count_generation(draft: Draft) -> None:
-    """Generation counts the changes of everything that is neither metadata nor (written by) the status subresource."""
+    """Generation counts the changes of everything that is neither metadata nor (written by) the status
+    subresource.
+    """
     strategy, new, old = draft.target.kind.strategy, draft.new, draft.old
     if not strategy.generation:
         return
