@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from certwright.api.certmanager import Certificate, CertificateRequest, ClusterIssuer, Issuer
+from certwright.api import conditions
+from certwright.api.certmanager import Certificate, CertificateRequest, Issuer, IssuerRef
 from certwright.api.codec import decode
 from certwright.api.meta import (
     CERTIFICATE_REQUESTS,
@@ -21,6 +22,7 @@ from certwright.api.meta import (
     Resource,
     controlled_by,
 )
+from certwright.api.reasons import READY
 from certwright.controllers.certificates import owner_index
 from certwright.controllers.issuers import RESOURCES, TYPES
 from certwright.controllers.secrets import LABELLED, decode_facts
@@ -29,7 +31,7 @@ from certwright.kube.client import Client
 from certwright.kube.errors import NotFound
 from certwright.plan.actions import Check, Plan
 from certwright.plan.certificate import plan_certificate
-from certwright.plan.policies import issuer_key
+from certwright.plan.policies import is_ours, issuer_key
 from certwright.plan.request import is_ready, issuer_type_of, plan_request
 from certwright.plan.world import CertificateWorld, Policy, RequestWorld, SecretFacts
 
@@ -103,24 +105,24 @@ async def _certificate(
     certificate = await client.get(CERTIFICATES, name, namespace, type_=partial(decode, cls=Certificate))
     world = await certificate_world(client, certificate)
     plan = plan_certificate(world, policy, now)
+    about = f'Certificate "{namespace}/{name}"'
     checks = list(plan.trace)
-    blocked = ""
+    sentence = ""
     pending = [r for r in world.requests if not r.status.certificate]
     for request in pending[-1:]:
-        about = await _plan_of(client, request, now, policy)
+        of_request = await _plan_of(client, request, now, policy)
         checks += [
             Check(f"request {request.metadata.name}: {check.name}", check.passed, check.detail)
-            for check in about.trace
+            for check in of_request.trace
         ]
         ref = request.spec.issuer_ref
-        issuer = await _issuer_of(client, namespace, ref)
-        if issuer is None or not is_ready(issuer):
-            check = _issuer_check(ref.kind or "Issuer", ref.name, issuer)
+        if is_ours(ref):
+            check = _issuer_check(ref, await _issuer_of(client, namespace, ref))
             checks.append(check)
-            blocked = f"; {check.name.removesuffix(' is ready')} is not ready: {check.detail}"
+            sentence = "" if check.passed else f"{about} waits for {_blocker(ref, check)}"
+    sentence = sentence or _finish(f"{about} {plan.summary or 'needs nothing'}", plan)
     failing = any(not check.passed for check in checks)
-    sentence = f'Certificate "{namespace}/{name}" {plan.summary or "needs nothing"}{blocked}'
-    return Explanation(_finish(sentence, plan), tuple(checks), ready=not failing and not plan.actions)
+    return Explanation(sentence, tuple(checks), ready=not failing and not plan.actions)
 
 
 async def _request(client: Client, name: str, namespace: str, now: datetime, policy: Policy) -> Explanation:
@@ -136,7 +138,7 @@ async def _issuer(client: Client, kind: str, name: str, namespace: str) -> Expla
     issuer: Issuer = await client.get(
         RESOURCES[kind], name, namespace or None, type_=partial(decode, cls=TYPES[kind])
     )
-    check = _issuer_check(kind, name, issuer)
+    check = _issuer_check(IssuerRef(name=name, kind=kind), issuer)
     where = f"{namespace}/{name}" if namespace else name
     state = "is ready" if check.passed else f"is not ready: {check.detail}"
     return Explanation(f'{kind} "{where}" {state}.', (check,), ready=check.passed)
@@ -148,22 +150,33 @@ async def _plan_of(client: Client, request: CertificateRequest, now: datetime, p
     return plan_request(RequestWorld(request, issuer, kind), policy, now)
 
 
-async def _issuer_of(client: Client, namespace: str, ref: object) -> Issuer | None:
-    name, kind, group = issuer_key(ref)  # type: ignore[arg-type]
-    if group != "cert-manager.io" or kind not in RESOURCES:
+async def _issuer_of(client: Client, namespace: str, ref: IssuerRef) -> Issuer | None:
+    name, kind, _ = issuer_key(ref)
+    if not is_ours(ref) or kind not in RESOURCES:
         return None
     where = None if kind == "ClusterIssuer" else namespace
-    type_: type[Issuer] = ClusterIssuer if kind == "ClusterIssuer" else Issuer
-    return await _found(client.get(RESOURCES[kind], name, where, type_=partial(decode, cls=type_)))
+    return await _found(client.get(RESOURCES[kind], name, where, type_=partial(decode, cls=TYPES[kind])))
 
 
-def _issuer_check(kind: str, name: str, issuer: Issuer | None) -> Check:
+def _issuer_check(ref: IssuerRef, issuer: Issuer | None) -> Check:
+    name, kind, _ = issuer_key(ref)
     title = f"{kind} {name} is ready"
     if issuer is None:
         return Check(title, passed=False, detail="it does not exist")
-    ready = next((c for c in issuer.status.conditions if c.type == "Ready"), None)
+    ready = conditions.find(issuer.status.conditions, READY)
     detail = "no controller has looked at it yet" if ready is None else ready.message
     return Check(title, is_ready(issuer), "" if is_ready(issuer) else detail)
+
+
+def _blocker(ref: IssuerRef, check: Check) -> str:
+    """An issuer that is missing or not ready, and what to do about it."""
+    name, kind, _ = issuer_key(ref)
+    if check.detail == "it does not exist":
+        return f"{kind} {name}, which does not exist; it is your turn: create it, or correct spec.issuerRef."
+    return (
+        f"{kind} {name}, which is not ready: {check.detail}; it is your turn: see `certwright why "
+        f"{kind.lower()}/{name}`. It is looked at again as soon as anything about it changes."
+    )
 
 
 async def _found(call: Awaitable[T]) -> T | None:
@@ -176,7 +189,8 @@ async def _found(call: Awaitable[T]) -> T | None:
 def _finish(sentence: str, plan: Plan) -> str:
     """Add whose turn it is and when somebody looks again."""
     if plan.waiting_for:
-        sentence += f"; it is the turn of {plan.waiting_for}"
+        turn = "your turn" if plan.waiting_for == "you" else f"the turn of {plan.waiting_for}"
+        sentence += f"; it is {turn}"
     if plan.wake_at is not None:
         sentence += f"; next look at {plan.wake_at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
     return sentence + "."

@@ -187,27 +187,33 @@ def certificate_has_expired(view: View) -> Violation | None:
     return Violation("Expired", f"Certificate expired on {expired}")
 
 
-_COMMON: tuple[Policy, ...] = (
-    secret_does_not_exist,
-    secret_is_missing_data,
-    secret_public_keys_differ,
-    secret_issuer_annotations_mismatch,
-    secret_certificate_name_mismatches,
-    secret_key_mismatches_spec,
-    secret_key_differs_from_current_request,
-    current_request_mismatches_spec,
+class Rule(Struct, frozen=True):
+    """A check of a chain, under the sentence that it holds to be true."""
+
+    title: str
+    check: Policy
+
+
+_COMMON: tuple[Rule, ...] = (
+    Rule("the Secret exists", secret_does_not_exist),
+    Rule("the Secret holds a key and a certificate", secret_is_missing_data),
+    Rule("key and certificate belong together", secret_public_keys_differ),
+    Rule("the Secret was issued by the issuer of the spec", secret_issuer_annotations_mismatch),
+    Rule("the Secret was issued for this Certificate", secret_certificate_name_mismatches),
+    Rule("the key is of the kind that the spec asks for", secret_key_mismatches_spec),
+    Rule("the key is the one of the current request", secret_key_differs_from_current_request),
+    Rule("the certificate is what the spec asks for", current_request_mismatches_spec),
 )
-TRIGGER: tuple[Policy, ...] = (*_COMMON, certificate_nears_expiry)
-READINESS: tuple[Policy, ...] = (*_COMMON, certificate_has_expired)
+TRIGGER: tuple[Rule, ...] = (*_COMMON, Rule("renewal is not due", certificate_nears_expiry))
+READINESS: tuple[Rule, ...] = (*_COMMON, Rule("the certificate has not expired", certificate_has_expired))
 
 
-def evaluate(chain: Sequence[Policy], view: View) -> tuple[Violation | None, tuple[Check, ...]]:
+def evaluate(chain: Sequence[Rule], view: View) -> tuple[Violation | None, tuple[Check, ...]]:
     """Run a chain up to its first violation; also return the checks made, for explanations."""
     trace = []
-    for policy in chain:
-        violation = policy(view)
-        name = policy.__name__.replace("_", " ")
-        trace.append(Check(name, violation is None, violation.message if violation else ""))
+    for rule in chain:
+        violation = rule.check(view)
+        trace.append(Check(rule.title, violation is None, violation.message if violation else ""))
         if violation is not None:
             return violation, tuple(trace)
     return None, tuple(trace)
@@ -216,6 +222,11 @@ def evaluate(chain: Sequence[Policy], view: View) -> tuple[Violation | None, tup
 def issuer_key(ref: IssuerRef) -> tuple[str, str, str]:
     """(name, kind, group) with empty kind and group read as their defaults."""
     return ref.name, ref.kind or DEFAULT_ISSUER_KIND, ref.group or DEFAULT_ISSUER_GROUP
+
+
+def is_ours(ref: IssuerRef) -> bool:
+    """Whether a reference means an issuer of this project's own group."""
+    return issuer_key(ref)[2] == DEFAULT_ISSUER_GROUP
 
 
 def go_list(items: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from certwright.pki import csr, renewal
 from certwright.pki.errors import PKIError
 from certwright.plan.actions import WARNING, DeleteRequest, DeleteSecret, Event, ForgetKey
 from certwright.plan.draft import Draft
-from certwright.plan.policies import READINESS, View, Violation, evaluate, go_time, issuer_key
+from certwright.plan.policies import READINESS, View, Violation, evaluate, go_time, is_ours, issuer_key
 from certwright.plan.world import CertificateWorld, Policy
 
 
@@ -32,9 +32,9 @@ class Situation:
 
     @property
     def issuer_name(self) -> str:
-        """The issuer of the spec as users see it in conditions."""
+        """The issuer of the spec in words; one of a foreign group with its group."""
         name, kind, group = issuer_key(self.spec.issuer_ref)
-        return f"{kind}.{group}/{name}"
+        return f"{kind} {name}" if is_ours(self.spec.issuer_ref) else f"{kind} {name} of {group}"
 
     def requests_of(self, revision: int) -> list[CertificateRequest]:
         """The requests made for a revision."""
