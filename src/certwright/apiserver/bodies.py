@@ -1,4 +1,4 @@
-"""From the bytes of a body to JSON objects: JSON, YAML and protobuf in, and what repeats itself. It knows no kinds.
+"""From the bytes of a body to JSON objects: JSON, YAML, protobuf, and what repeats itself. It knows no kinds.
 
 YAML is read as `sigs.k8s.io/yaml` reads it: dates and `12:30` stay text, keys are text, nothing is executed.
 """
@@ -54,13 +54,14 @@ def decode_json(body: bytes) -> Any:
 
 
 def decode_protobuf(body: bytes) -> Object:
-    """The object in a protobuf body. Raises StatusError: 400 for other bytes, 415 for kinds that only come as JSON."""
+    """The object in a protobuf body. Raises StatusError: 400 for other bytes, 415 naming other kinds."""
     try:
         return protobuf_objects.decode(body)
     except ProtobufError as error:
         raise bad_request(f"couldn't get version/kind; protobuf parse error: {error}") from None
-    except protobuf_objects.UnknownKind as kind:
-        raise unsupported_media_type((JSON, YAML), f"the body of the request was in protobuf, of {kind}") from None
+    except protobuf_objects.UnknownKindError as kind:
+        why = f"the body of the request was the protobuf form of {kind}"
+        raise unsupported_media_type((JSON, YAML), why) from None
 
 
 def decode_object(body: bytes, content_type: str = JSON) -> Object:
