@@ -4,8 +4,8 @@ Here are the kinds this server serves and what they hold; how bytes are read is 
 Source: `k8s.io/api`, `k8s.io/apimachinery` and `k8s.io/apiextensions-apiserver`, release 1.36.
 
 A line is NUMBER NAME TYPE. `[T]` is repeated, `{T}` a map with text as keys. The mark behind the type says
-when the field stands in JSON: none, when it is not empty; `?`, when it was sent (a pointer in Go); `!`, always;
-`?!`, always, and null when it was not sent.
+when the field stands in JSON: none, when it is not empty; `?`, when it was sent (a pointer in Go); `!`,
+always; `?!`, always, and null when it was not sent.
 """
 
 from __future__ import annotations
