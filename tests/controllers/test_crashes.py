@@ -31,7 +31,7 @@ TOLERANCE = timedelta(minutes=6)  # longer than any back-off of a key
 
 
 class Fault(Struct, frozen=True):
-    """At the `at`-th write from now: the process is killed or the connection breaks, before or after it is done.
+    """At the `at`-th write from now the process is killed or the connection breaks, before or after it.
 
     With `action`, it is an unexpected error after the `at`-th action of a Certificate's plan.
     """
@@ -164,7 +164,7 @@ async def check(world: World, since: str, *, rotates: bool) -> None:
 
 
 async def check_history(cluster: Cluster, since: str, *, rotates: bool) -> None:
-    """At no time was there a key without its certificate; without rotation, only a deletion ends a key's life."""
+    """Never was there a key without its certificate; without rotation, only a deletion ends a key's life."""
     kept: dict[str, bytes] = {}
     for change in await cluster.history(Secret, since):
         secret = convert(change.object, Secret)

@@ -29,12 +29,14 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
         return Permanent("MissingAnnotation", missing)
     where = f"{request.metadata.namespace}/{name}"
     key = await site.reader.private_key(request.metadata.namespace or "", name)
-    if key is None:
-        return Pending("MissingSecret", f'Referenced secret {where} not found: secrets "{name}" not found')
+    if key is None:  # nobody tells when a Secret appears that is not labelled as ours: ask again
+        text = f'Referenced secret {where} not found: secrets "{name}" not found'
+        return Pending("MissingSecret", text, retry=True)
     try:
         public = public_key_of_private(key)
     except PKIError as error:
-        return Pending("ErrorParsingKey", f"Failed to get key {name} referenced by secret {where}: {error}")
+        text = f"Failed to get key {name} referenced by secret {where}: {error}"
+        return Pending("ErrorParsingKey", text, retry=True)
     try:
         asked = csr.parse_request(request.spec.request)
     except PKIError as error:

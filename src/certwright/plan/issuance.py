@@ -45,7 +45,7 @@ def issue(situation: Situation, since: datetime | None) -> None:
     key_name, fresh = next_key.choose(situation)
     if not key_name:
         return
-    usable = [] if fresh else _usable(situation, requests, since)
+    usable = [] if fresh else _usable(situation, requests, key_name, since)
     if len(usable) > 1:
         names = go_list([r.metadata.name for r in usable])
         situation.draft.say(f"has several requests for revision {situation.next_revision}: {names}", "you")
@@ -82,12 +82,12 @@ def _finish(situation: Situation, request: CertificateRequest) -> None:
 
 
 def _usable(
-    situation: Situation, requests: list[CertificateRequest], since: datetime | None
+    situation: Situation, requests: list[CertificateRequest], key_name: str, since: datetime | None
 ) -> list[CertificateRequest]:
     """The requests that this issuance can go on with; the others are deleted."""
     usable = []
     for request in requests:
-        why = _unusable(situation, request, since)
+        why = _unusable(situation, request, key_name, since)
         if situation.draft.check(f"request {request.metadata.name} is usable", not why, why):
             usable.append(request)
         else:
@@ -95,7 +95,9 @@ def _usable(
     return usable
 
 
-def _unusable(situation: Situation, request: CertificateRequest, since: datetime | None) -> str:
+def _unusable(
+    situation: Situation, request: CertificateRequest, key_name: str, since: datetime | None
+) -> str:
     facts = request_facts(request)
     if facts is None:
         return "its CSR cannot be decoded"
@@ -105,6 +107,8 @@ def _unusable(situation: Situation, request: CertificateRequest, since: datetime
     key = next_key.known(situation)
     if key is not None and facts.public_key.spki_sha256 != key.spki_sha256:
         return "it was made for another private key"
+    if request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME) != key_name:
+        return "it was made for a private key of another name"  # its signer would look for that one
     final = _final_time(request)
     if final is not None and since is not None and final < since:
         return "it failed in an earlier attempt"
@@ -138,7 +142,7 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
         events=(Event("Requested", text, "certificates-request-manager"),),
     )
     situation.draft.after.append(create)
-    situation.draft.say(f"is being issued: request {name} is made", f"issuer {situation.issuer_name}")
+    situation.draft.say(f"is being issued: request {name} is made", situation.issuer_name)
 
 
 def _follow(situation: Situation, request: CertificateRequest) -> None:
@@ -173,7 +177,7 @@ def _await(
         return
     detail = ready.message if ready is not None else "the issuer has not answered yet"
     draft.check(f"request {name} is issued", passed=False, detail=detail)
-    who = f"issuer {situation.issuer_name}"
+    who = situation.issuer_name
     draft.say(f"waits for CertificateRequest {name} to be signed: {detail}", who)
 
 

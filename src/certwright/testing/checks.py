@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from certwright.api import conditions
@@ -34,13 +35,17 @@ def keys_match(secret: Secret) -> bool:
     return key.spki_sha256 == issued.spki_sha256
 
 
-def openssl_verify(secret: Secret, root: bytes) -> str:
-    """What openssl says against the chain of a Secret, empty if it is good up to `root` (PEM)."""
+def openssl_verify(secret: Secret, root: bytes, at: datetime | None = None) -> str:
+    """What openssl says against the chain of a Secret, empty if it is good up to `root` (PEM).
+
+    `at` is the time to judge it by, aware; the present by default.
+    """
+    when = ["-attime", str(int(at.timestamp()))] if at is not None else []
     with tempfile.TemporaryDirectory() as folder:
-        leaf, chain, anchor = (Path(folder) / name for name in ("leaf.pem", "chain.pem", "root.pem"))
-        leaf.write_bytes(secret.data["tls.crt"])
+        chain, anchor = Path(folder, "chain.pem"), Path(folder, "root.pem")
         chain.write_bytes(secret.data["tls.crt"])
         anchor.write_bytes(root)
-        command = ["openssl", "verify", "-CAfile", str(anchor), "-untrusted", str(chain), str(leaf)]
+        files = ["-CAfile", str(anchor), "-untrusted", str(chain), str(chain)]
+        command = ["openssl", "verify", *when, *files]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -17,7 +17,7 @@ Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` 
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -54,6 +54,8 @@ from certwright.kube.lines import LineSplitter
 from certwright.kube.requests import Selection
 from certwright.kube.store import Store, key_of
 from certwright.kube.transport import Transport
+from certwright.kube.watcher import Deleted, Restarted, Watcher
+from certwright.testing.checks import is_ready
 from certwright.testing.clock import Clock
 from certwright.testing.tap import Cue, Tap
 
@@ -194,6 +196,24 @@ class Cluster:
                 return
             await asyncio.sleep(0 if self.server is not None else 0.01)
 
+    async def until(self, type_: type[T], name: str, holds: Callable[[T], bool]) -> T:
+        """Watch an object, which need not exist yet, until something holds of it."""
+        resource = RESOURCES[type_]
+        watcher: Watcher[Any] = Watcher(
+            self.client, resource, type_, self._where(resource), field_selector=f"metadata.name={name}"
+        )
+        async with aclosing(watcher.events()) as events:
+            async for event in events:
+                found: list[T] = event.objects if isinstance(event, Restarted) else [event.obj]
+                for obj in found:
+                    if not isinstance(event, Deleted) and holds(obj):
+                        return obj
+        raise RuntimeError("a watch never ends")
+
+    async def until_ready(self, name: str) -> Certificate:
+        """Wait until a Certificate is Ready and rests, while others are still busy."""
+        return await self.until(Certificate, name, is_ready)
+
     async def advance(self, by: timedelta) -> None:
         """Jump ahead in time, and let everybody do what has become due."""
         await self.settled()
@@ -289,11 +309,10 @@ class Cluster:
         )
         return page.resource_version
 
-    async def close(self) -> None:
-        """Stop the controllers that still run, and the connection."""
+    async def end(self) -> None:
+        """Kill the controllers that still run."""
         for running in list(self.running):
             await self.kill(running)
-        await self.client.close()
 
     def _where(self, resource: Resource, namespace: str = "") -> str | None:
         return (namespace or self.namespace) if resource.namespaced else None
@@ -332,7 +351,8 @@ async def in_memory(start: datetime | None = None) -> AsyncIterator[Cluster]:
         try:
             yield cluster
         finally:
-            await cluster.close()
+            await cluster.end()
+            await cluster.client.close()
 
 
 @asynccontextmanager
@@ -357,9 +377,10 @@ async def own_namespace(
     try:
         yield cluster
     finally:
+        await cluster.end()
         with suppress(NotFound):
             await cluster.client.delete(NAMESPACES, cluster.namespace)
-        await cluster.close()
+        await cluster.client.close()
 
 
 def as_admin(server: ApiServer) -> Transport:
