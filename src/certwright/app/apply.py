@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +14,12 @@ from certwright.app.errors import RunError
 from certwright.app.manifests import Manifest
 from certwright.kube import requests
 from certwright.kube.client import Client
-from certwright.kube.errors import ApiError, NotFound, error_from
+from certwright.kube.errors import ApiError, Conflict, NotFound, error_from
 
 FIELD_MANAGER = "certwright"
 DEFAULT_NAMESPACE = "default"
 
+_UNKNOWN = re.compile(r'unknown field "(.+)"')
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -116,24 +117,80 @@ async def _apply(client: Client, resource: Resource, manifest: Manifest) -> tupl
     """Apply one object: what became of it, and the server's warnings. Raises ApiError."""
     namespace = (manifest.namespace or DEFAULT_NAMESPACE) if resource.namespaced else None
     obj = _without_string_data(manifest.object) if resource.qualified == "secrets" else manifest.object
+    before = await _version(client, resource, manifest.name, namespace)
+    try:
+        after, warnings = await _send_apply(client, resource, manifest.name, namespace, obj)
+    except Conflict:
+        raise
+    except ApiError:
+        # Server-side apply refuses what it does not know, and stops at the first such field. An ordinary
+        # write knows all that is wrong at once, and takes unknown fields with a warning: then, so do we.
+        warnings = await _rehearse(client, resource, obj, namespace, before)
+        unknown = [match[1] for match in map(_UNKNOWN.fullmatch, warnings) if match]
+        if not unknown:
+            raise
+        obj = without_fields(obj, unknown)
+        after, _ = await _send_apply(client, resource, manifest.name, namespace, obj)
+    if before is None:
+        return "created", warnings
+    return ("unchanged" if before == after else "changed"), warnings
+
+
+async def _send_apply(
+    client: Client, resource: Resource, name: str, namespace: str | None, obj: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+    """Server-side apply: the resourceVersion after it, and the warnings. Raises ApiError."""
     request = requests.patch(
         resource,
-        manifest.name,
+        name,
         msgspec.json.encode(obj),
         namespace,
         kind="apply",
         field_manager=FIELD_MANAGER,
         force=True,
     )
+    body, warnings = await _send(client, request)
+    return _version_of(body), warnings
+
+
+async def _rehearse(
+    client: Client, resource: Resource, obj: dict[str, Any], namespace: str | None, version: str | None
+) -> list[str]:
+    """Write the object without storing it; returns the warnings. Raises ApiError with all that is wrong."""
+    metadata = obj["metadata"] | ({"namespace": namespace} if namespace else {})
+    if version is None:
+        body = msgspec.json.encode(obj | {"metadata": metadata})
+        request = requests.create(resource, body, namespace, dry_run=True)
+    else:
+        body = msgspec.json.encode(obj | {"metadata": metadata | {"resourceVersion": version}})
+        request = requests.update(resource, metadata["name"], body, namespace, dry_run=True)
+    return (await _send(client, request))[1]
+
+
+async def _send(client: Client, request: requests.Request) -> tuple[bytes, list[str]]:
     request = msgspec.structs.replace(request, query=request.query | {"fieldValidation": "Warn"})
-    before = await _version(client, resource, manifest.name, namespace)
     answer = await client.transport.send(request)
     if answer.status >= 300:
         raise error_from(answer.status, answer.body, request.call)
-    warnings = [re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(answer.headers.get("Warning", ""))]
-    if before is None:
-        return "created", warnings
-    return ("unchanged" if before == _version_of(answer.body) else "changed"), warnings
+    texts = _WARNING.findall(answer.headers.get("Warning", ""))
+    return answer.body, [re.sub(r"\\(.)", r"\1", text) for text in texts]
+
+
+def without_fields(value: Any, paths: Sequence[str]) -> Any:
+    """A copy without the fields at paths such as `spec.keys[2].colour`; a key may itself contain dots."""
+    if not paths:
+        return value
+    if isinstance(value, list):
+        items = enumerate(value)
+        return [without_fields(item, _below(f"[{number}]", paths)) for number, item in items]
+    if not isinstance(value, dict):
+        return value
+    return {key: without_fields(item, _below(key, paths)) for key, item in value.items() if key not in paths}
+
+
+def _below(key: str, paths: Sequence[str]) -> list[str]:
+    rests = [path.removeprefix(key) for path in paths if path.startswith((f"{key}.", f"{key}["))]
+    return [rest.removeprefix(".") for rest in rests]
 
 
 async def _version(client: Client, resource: Resource, name: str, namespace: str | None) -> str | None:
@@ -160,7 +217,8 @@ def _without_string_data(secret: dict[str, Any]) -> dict[str, Any]:
 def _lines(manifest: Manifest, error: ApiError) -> list[str]:
     """One line for each field that is wrong, or one for the whole."""
     where = f"{manifest.where}, {manifest.title}"
-    causes = [cause for cause in error.details.causes if cause.field]
+    # `<nil>` says that more could be wrong, which the next attempt will show.
+    causes = [cause for cause in error.details.causes if cause.field not in ("", "<nil>")]
     if causes:
         return [f"{where}: {cause.field}: {cause.message}" for cause in causes]
     return [f"{where}: {error.message}"]
