@@ -64,6 +64,13 @@ class TestEveryIssuer:
         broken = structs.replace(request, spec=structs.replace(request.spec, request=b"nonsense"))
         assert isinstance(await issuer.sign(broken, site(issuer.name)), Permanent)
 
+    async def test_refuses_for_good_a_duration_that_is_none(
+        self, issuer: IssuerType, site: Sites, request_for: Requests
+    ) -> None:
+        outcome = await issuer.sign(request_for(duration="a while"), site(issuer.name))
+        assert isinstance(outcome, Permanent)
+        assert "spec.duration" in outcome.message
+
     async def test_says_nothing_of_the_key(
         self, issuer: IssuerType, site: Sites, request_for: Requests, key: bytes
     ) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, CertificateRequestSpec
+from certwright.api.duration import DurationError, format_duration, parse_duration
 from certwright.api.foreign import Secret
 from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, SECRETS, ManagedObjectMeta, ObjectMeta
 from certwright.controllers.engine import Replan, Retry
@@ -202,7 +203,8 @@ class Certificates:
         pem = await self._next_key(world, action.key_name)
         try:
             request_pem = csr.build_request(spec, pem)
-        except PKIError as error:
+            duration = format_duration(parse_duration(spec.duration)) if spec.duration else ""
+        except (PKIError, DurationError) as error:
             text = f"Failed to generate CSR: {error} - will not retry"
             self._warn(certificate, "RequestFailed", text, once=True)
             return
@@ -217,7 +219,7 @@ class Certificates:
             spec=CertificateRequestSpec(
                 request=request_pem,
                 issuer_ref=spec.issuer_ref,
-                duration=spec.duration,
+                duration=duration,
                 is_ca=spec.is_ca,
                 usages=spec.usages,
             ),

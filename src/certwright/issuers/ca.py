@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from certwright.api.certmanager import CertificateRequest
-from certwright.api.duration import parse_duration
+from certwright.api.duration import DurationError, parse_duration
 from certwright.api.foreign import Secret
 from certwright.api.outcomes import Checked, Outcome, Pending, Permanent, Signed
 from certwright.issuers.contract import IssuerType, Site
@@ -71,9 +71,12 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
 
 
 def requested_duration(request: CertificateRequest) -> timedelta:
-    """spec.duration of the request, or 90 days."""
+    """spec.duration of the request, or 90 days. Raises TemplateError if it cannot be read."""
     text = request.spec.duration
-    return parse_duration(text) if text else DEFAULT_DURATION
+    try:
+        return parse_duration(text) if text else DEFAULT_DURATION
+    except DurationError as error:
+        raise TemplateError(f"spec.duration: {error}") from None
 
 
 def _secret_name(site: Site) -> str:

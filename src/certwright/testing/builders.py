@@ -61,7 +61,31 @@ def ca_secret(name: str = "ca", generation: int = 1) -> Secret:
 
     The CA of a name and a generation is the same within a process: making keys takes time.
     """
-    chain, key = _authority(name, generation)
+    return tls_secret(name, *_authority(name, generation))
+
+
+def authority(
+    common_name: str, start: datetime, duration: timedelta, parent: sign.SigningCA | None = None
+) -> tuple[bytes, bytes]:
+    """A CA (P-256), signed by itself or by `parent`: its certificate with those above, and its key (PEM)."""
+    key = keys.generate("ECDSA", 256)
+    spec = CertificateSpec(
+        common_name=common_name,
+        secret_name="none",  # noqa: S106
+        issuer_ref=IssuerRef(name="none"),
+        is_ca=True,
+        private_key=ECDSA,
+    )
+    request = csr.build_request(spec, key)
+    if parent is None:
+        bundle = sign.self_sign(request, key, usages=None, is_ca=True, duration=duration, now=start)
+        return bundle.chain_pem, key
+    bundle = sign.sign_request(request, ca=parent, usages=None, is_ca=True, duration=duration, now=start)
+    return bundle.chain_pem + bundle.ca_pem, key
+
+
+def tls_secret(name: str, chain: bytes, key: bytes) -> Secret:
+    """A Secret of type kubernetes.io/tls."""
     return Secret(
         metadata=ManagedObjectMeta(name=name),
         type="kubernetes.io/tls",
@@ -71,20 +95,5 @@ def ca_secret(name: str = "ca", generation: int = 1) -> Secret:
 
 @lru_cache(maxsize=64)
 def _authority(name: str, generation: int) -> tuple[bytes, bytes]:
-    key = keys.generate("ECDSA", 256)
-    spec = CertificateSpec(
-        common_name=f"{name} {generation}",
-        secret_name=name,
-        issuer_ref=IssuerRef(name="none"),
-        is_ca=True,
-        private_key=ECDSA,
-    )
-    bundle = sign.self_sign(
-        csr.build_request(spec, key),
-        key,
-        usages=None,
-        is_ca=True,
-        duration=timedelta(days=3650),
-        now=datetime.now(UTC) - timedelta(days=1),
-    )
-    return bundle.chain_pem, key
+    start = datetime.now(UTC) - timedelta(days=1)
+    return authority(f"{name} {generation}", start, timedelta(days=3650))
