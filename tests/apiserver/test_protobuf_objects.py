@@ -177,6 +177,17 @@ async def test_a_review_is_answered(server: ApiServer) -> None:
     assert json.loads(answer.body)["status"]["allowed"]
 
 
+async def test_a_review_in_a_namespace_is_about_that_namespace(server: ApiServer) -> None:
+    path = "/apis/authorization.k8s.io/v1/namespaces/{}/localsubjectaccessreviews"
+    attributes = message(1, text(1, "default") + text(2, "get") + text(5, "secrets"))
+    raw = message(1, text(3, "default")) + message(2, attributes + text(3, "alice"))
+    body = envelope("authorization.k8s.io/v1", "LocalSubjectAccessReview", raw)
+    answer = await _send(server, "POST", path.format("default"), body, BOTH)
+    assert isinstance(answer.body, bytes)
+    assert (answer.status, json.loads(answer.body)["status"]["allowed"]) == (201, False)
+    assert (await _send(server, "POST", path.format("other"), body, BOTH)).status == 400
+
+
 async def test_a_kind_without_a_message_is_refused_by_name(server: ApiServer) -> None:
     body = envelope("cert-manager.io/v1", "Certificate", b"")
     answer = await _send(server, "POST", LEASES, body, BOTH)

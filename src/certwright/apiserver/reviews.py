@@ -16,7 +16,7 @@ from certwright.apiserver.bodies import decode_object
 from certwright.apiserver.field_errors import FieldError, message_of
 from certwright.apiserver.kinds import Object
 from certwright.apiserver.paths import ResourcePath
-from certwright.apiserver.status import invalid, method_not_allowed
+from certwright.apiserver.status import bad_request, invalid, method_not_allowed
 from certwright.apiserver.wire import Request, Response, UserInfo
 
 _encode = msgspec.json.Encoder().encode
@@ -83,27 +83,49 @@ def _self(spec: Object, user: UserInfo) -> Object:
 REVIEWS: Final = (
     ReviewKind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", _access),
     ReviewKind("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", _others_access),
+    ReviewKind(
+        "authorization.k8s.io",
+        "localsubjectaccessreviews",
+        "LocalSubjectAccessReview",
+        _others_access,
+        namespaced=True,
+    ),
     ReviewKind("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview", _rules),
     ReviewKind("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", _self),
 )
+
+
+def _object(body: Object, name: str) -> Object:
+    found = body.get(name) or {}
+    if not isinstance(found, dict):
+        raise bad_request(f"{name} is not an object")
+    return found
+
+
+def _check_namespace(metadata: Object, spec: Object, namespace: str) -> None:
+    """A review in a namespace is about objects in that namespace."""
+    if (metadata.get("namespace"), _object(spec, "resourceAttributes").get("namespace")) != (namespace,) * 2:
+        where = "metadata.namespace and spec.resourceAttributes.namespace"
+        raise bad_request(f"{where} must match namespace: {namespace}")
 
 
 def review(request: Request, path: ResourcePath) -> Response | None:
     """The answer to a review, None when the path names none. Raises StatusError."""
     wanted = (path.group, path.version, path.plural)
     found = next((r for r in REVIEWS if (r.group, r.version, r.plural) == wanted), None)
-    if found is None or path.name or path.namespace:
+    if found is None or path.name or bool(path.namespace) != found.namespaced:
         return None
     if request.method != "POST":
         raise method_not_allowed()
     body = decode_object(request.body, request.headers.get("content-type", ""))
-    metadata = {"creationTimestamp": None, **(body.get("metadata") or {})}
+    metadata, spec = _object(body, "metadata"), _object(body, "spec")
+    if found.namespaced:
+        _check_namespace(metadata, spec, path.namespace)
     answer: Object = {
         "kind": found.kind,
         "apiVersion": f"{found.group}/{found.version}",
-        "metadata": metadata,
+        "metadata": {"creationTimestamp": None, **metadata},
     }
-    spec = body.get("spec") or {}
     if "spec" in body:
         answer["spec"] = spec
     answer["status"] = found.answer(spec, request.user)
