@@ -127,7 +127,7 @@ class Server:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def peer() -> AsyncIterator[Server]:
     played = Server()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", played.handle)
@@ -154,8 +154,8 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-async def client(server: Server, pauses: Pauses) -> AsyncIterator[Client]:
-    made = Client(HttpTransport(ClusterConfig(server=server.url)), "test/1", sleep=pauses)
+async def client(peer: Server, pauses: Pauses) -> AsyncIterator[Client]:
+    made = Client(HttpTransport(ClusterConfig(server=peer.url)), "test/1", sleep=pauses)
     yield made
     await made.close()
 

@@ -21,32 +21,30 @@ def obj(name: str = "web", version: int = 1, **more: Any) -> dict[str, Any]:
     return {"metadata": meta | more.pop("metadata", {})} | more
 
 
-async def test_reading_decodes_into_the_wanted_type_and_names_the_agent(server: Any, client: Client) -> None:
-    server.plays(server.json(obj(spec={"secretName": "tls", "issuerRef": {"name": "ca"}})))
+async def test_reading_decodes_into_the_wanted_type_and_names_the_agent(peer: Any, client: Client) -> None:
+    peer.plays(peer.json(obj(spec={"secretName": "tls", "issuerRef": {"name": "ca"}})))
     found = await client.get(CERTIFICATES, "web", "shop", type_=Certificate)
     assert found.spec.secret_name == "tls"
-    assert server.asked[0].headers["User-Agent"] == "test/1"
-    assert server.asked[0].path == "/apis/cert-manager.io/v1/namespaces/shop/certificates/web"
+    assert peer.asked[0].headers["User-Agent"] == "test/1"
+    assert peer.asked[0].path == "/apis/cert-manager.io/v1/namespaces/shop/certificates/web"
 
 
-async def test_a_function_can_decode_so_that_secrets_need_not_be_kept(server: Any, client: Client) -> None:
-    server.plays(server.json(obj(data={"tls.key": "aHVudGVyMg=="})))
+async def test_a_function_can_decode_so_that_secrets_need_not_be_kept(peer: Any, client: Client) -> None:
+    peer.plays(peer.json(obj(data={"tls.key": "aHVudGVyMg=="})))
     assert await client.get(SECRETS, "web", "shop", type_=len) > 10
 
 
-async def test_creating_sends_kind_and_version_and_returns_what_was_stored(
-    server: Any, client: Client
-) -> None:
-    server.plays(server.json(obj(version=7), 201))
+async def test_creating_sends_kind_and_version_and_returns_what_was_stored(peer: Any, client: Client) -> None:
+    peer.plays(peer.json(obj(version=7), 201))
     made = await client.create(SECRETS, Secret(metadata=ObjectMeta(name="web", namespace="shop")))
     assert made.metadata.resource_version == "7"
-    sent = json.loads(server.bodies[0])
+    sent = json.loads(peer.bodies[0])
     assert (sent["apiVersion"], sent["kind"]) == ("v1", "Secret")
-    assert server.asked[0].path == "/api/v1/namespaces/shop/secrets"
+    assert peer.asked[0].path == "/api/v1/namespaces/shop/secrets"
 
 
-async def test_updating_and_patching_go_to_the_object_or_its_status(server: Any, client: Client) -> None:
-    server.plays(*[server.json(obj(version=n)) for n in range(4)])
+async def test_updating_and_patching_go_to_the_object_or_its_status(peer: Any, client: Client) -> None:
+    peer.plays(*[peer.json(obj(version=n)) for n in range(4)])
     await client.update(SECRETS, obj())
     await client.merge_patch(
         CERTIFICATES,
@@ -59,49 +57,49 @@ async def test_updating_and_patching_go_to_the_object_or_its_status(server: Any,
     )
     await client.json_patch(SECRETS, "web", "shop", [{"op": "remove", "path": "/data"}], type_=dict)
     await client.apply(SECRETS, "web", "shop", {"data": {}}, field_manager="me", type_=dict)
-    kinds = [(r.method, r.path.rsplit("/", 1)[1], r.headers["Content-Type"]) for r in server.asked]
+    kinds = [(r.method, r.path.rsplit("/", 1)[1], r.headers["Content-Type"]) for r in peer.asked]
     assert kinds == [
         ("PUT", "web", "application/json"),
         ("PATCH", "status", "application/merge-patch+json"),
         ("PATCH", "web", "application/json-patch+json"),
         ("PATCH", "web", "application/apply-patch+yaml"),
     ]
-    assert server.queries()[1] == {"fieldManager": "me"}
-    assert server.queries()[3] == {"fieldManager": "me", "force": "true"}
-    assert json.loads(server.bodies[3])["kind"] == "Secret"
+    assert peer.queries()[1] == {"fieldManager": "me"}
+    assert peer.queries()[3] == {"fieldManager": "me", "force": "true"}
+    assert json.loads(peer.bodies[3])["kind"] == "Secret"
 
 
-async def test_deleting_says_whether_finalizers_hold_the_object(server: Any, client: Client) -> None:
-    server.plays(
-        server.json({"kind": "Status", "status": "Success"}),
-        server.json(obj(metadata={"finalizers": ["x/y"], "deletionTimestamp": "2026-01-01T00:00:00Z"})),
+async def test_deleting_says_whether_finalizers_hold_the_object(peer: Any, client: Client) -> None:
+    peer.plays(
+        peer.json({"kind": "Status", "status": "Success"}),
+        peer.json(obj(metadata={"finalizers": ["x/y"], "deletionTimestamp": "2026-01-01T00:00:00Z"})),
     )
     assert await client.delete(SECRETS, "web", "shop", uid="u-web")
     assert not await client.delete(SECRETS, "web", "shop")
-    assert json.loads(server.bodies[0])["preconditions"] == {"uid": "u-web"}
+    assert json.loads(peer.bodies[0])["preconditions"] == {"uid": "u-web"}
 
 
-async def test_a_list_is_read_page_by_page(server: Any, client: Client) -> None:
-    server.plays(
-        server.json({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [obj("a")]}),
-        server.json({"metadata": {"resourceVersion": "9"}, "items": [obj("b")]}),
-        server.json({"metadata": {"resourceVersion": "9"}, "items": None}),
+async def test_a_list_is_read_page_by_page(peer: Any, client: Client) -> None:
+    peer.plays(
+        peer.json({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [obj("a")]}),
+        peer.json({"metadata": {"resourceVersion": "9"}, "items": [obj("b")]}),
+        peer.json({"metadata": {"resourceVersion": "9"}, "items": None}),
     )
     found = await client.list_(SECRETS, type_=PartialObject, label_selector="a=b")
     assert [item.metadata.name for item in found] == ["a", "b"]
-    assert server.queries()[1] == {"labelSelector": "a=b", "limit": "500", "continue": "t"}
+    assert peer.queries()[1] == {"labelSelector": "a=b", "limit": "500", "continue": "t"}
     page = await client.list_page(Selection(resource=SECRETS), type_=PartialObject)
     assert (page.items, page.resource_version) == ([], "9")
 
 
-async def test_every_attempt_is_counted_by_verb_resource_and_code(server: Any, client: Client) -> None:
-    server.plays(
-        server.json(obj()),
-        server.status(404, "NotFound"),
-        server.status(409, "Conflict"),
-        server.status(409, "AlreadyExists"),
-        server.status(503, "ServiceUnavailable", headers={"Retry_After": "1"}),
-        server.json(obj()),
+async def test_every_attempt_is_counted_by_verb_resource_and_code(peer: Any, client: Client) -> None:
+    peer.plays(
+        peer.json(obj()),
+        peer.status(404, "NotFound"),
+        peer.status(409, "Conflict"),
+        peer.status(409, "AlreadyExists"),
+        peer.status(503, "ServiceUnavailable", headers={"Retry_After": "1"}),
+        peer.json(obj()),
     )
     await client.get(SECRETS, "web", "shop", type_=dict)
     with pytest.raises(errors.NotFound):
@@ -124,30 +122,30 @@ async def test_every_attempt_is_counted_by_verb_resource_and_code(server: Any, c
 
 
 async def test_the_server_is_waited_for_as_long_as_it_asks(
-    server: Any, client: Client, pauses: list[float]
+    peer: Any, client: Client, pauses: list[float]
 ) -> None:
-    server.plays(
-        server.text("slow down", 429, "text/plain", Retry_After="2"),
-        server.status(429, "TooManyRequests", details={"retryAfterSeconds": 3}),
-        server.json(obj()),
+    peer.plays(
+        peer.text("slow down", 429, "text/plain", Retry_After="2"),
+        peer.status(429, "TooManyRequests", details={"retryAfterSeconds": 3}),
+        peer.json(obj()),
     )
     await client.get(SECRETS, "web", "shop", type_=dict)
     assert pauses == [2, 3]
 
 
-async def test_waiting_has_an_end(server: Any, client: Client, pauses: list[float]) -> None:
-    server.plays(otherwise=server.status(429, "TooManyRequests", headers={"Retry_After": "1"}))
+async def test_waiting_has_an_end(peer: Any, client: Client, pauses: list[float]) -> None:
+    peer.plays(otherwise=peer.status(429, "TooManyRequests", headers={"Retry_After": "1"}))
     with pytest.raises(errors.TooManyRequests):
         await client.get(SECRETS, "web", "shop", type_=dict)
     assert pauses == [1, 1, 1, 1]
-    assert len(server.asked) == 5
+    assert len(peer.asked) == 5
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry_After": "3600"}, {"Retry_After": "soon"}])
 async def test_without_a_usable_delay_the_caller_decides(
-    server: Any, client: Client, pauses: list[float], headers: dict[str, str]
+    peer: Any, client: Client, pauses: list[float], headers: dict[str, str]
 ) -> None:
-    server.plays(server.text("no", 503, **headers))
+    peer.plays(peer.text("no", 503, **headers))
     with pytest.raises(errors.ServerUnavailable) as caught:
         await client.get(SECRETS, "web", "shop", type_=dict)
     assert pauses == []
@@ -160,19 +158,19 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert retry_after(headers, lambda: now) == 30
 
 
-async def test_an_answer_that_never_comes_is_unreachable(server: Any) -> None:
+async def test_an_answer_that_never_comes_is_unreachable(peer: Any) -> None:
     async def never(request: object) -> Any:
         await asyncio.Event().wait()
 
-    server.plays(never)
-    client = Client(HttpTransport(ClusterConfig(server=server.url)), timeout=0.01)
+    peer.plays(never)
+    client = Client(HttpTransport(ClusterConfig(server=peer.url)), timeout=0.01)
     with pytest.raises(errors.Unreachable, match="get secrets shop/web: no answer within"):
         await client.get(SECRETS, "web", "shop", type_=dict)
     assert client.calls.counts == {("get", "secrets", 0): 1}
     await client.close()
 
 
-async def test_a_body_cut_short_is_unreachable(server: Any, client: Client) -> None:
+async def test_a_body_cut_short_is_unreachable(peer: Any, client: Client) -> None:
     async def cut(request: Any) -> Any:
         from aiohttp import web
 
@@ -182,26 +180,26 @@ async def test_a_body_cut_short_is_unreachable(server: Any, client: Client) -> N
         request.transport.abort()
         return response
 
-    server.plays(cut)
+    peer.plays(cut)
     with pytest.raises(errors.Unreachable, match="the connection broke"):
         await client.get(SECRETS, "web", "shop", type_=dict)
 
 
 @pytest.mark.parametrize("body", [["no", "object"], {"metadata": {"name": 5}}, "x"])
 async def test_a_wrong_answer_names_the_call_and_the_field_but_no_value(
-    server: Any, client: Client, body: Any
+    peer: Any, client: Client, body: Any
 ) -> None:
-    server.plays(server.json(body))
+    peer.plays(peer.json(body))
     with pytest.raises(errors.Unreadable, match="get secrets shop/web"):
         await client.get(SECRETS, "web", "shop", type_=PartialObject)
 
 
-async def test_no_exception_holds_a_secret_that_was_sent_or_received(server: Any, client: Client) -> None:
+async def test_no_exception_holds_a_secret_that_was_sent_or_received(peer: Any, client: Client) -> None:
     secret = obj(data={"password": "aHVudGVyMg==", "odd": "hunter2!"})
-    server.plays(
-        server.text("you sent hunter2", 502),
-        server.json(secret),
-        server.json(secret | {"data": {"a": {"hunter2": 1}}}),
+    peer.plays(
+        peer.text("you sent hunter2", 502),
+        peer.json(secret),
+        peer.json(secret | {"data": {"a": {"hunter2": 1}}}),
     )
     for call in (
         client.create(SECRETS, secret),

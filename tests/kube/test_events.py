@@ -161,53 +161,51 @@ async def test_what_the_server_will_never_take_is_dropped_at_once(
 
 
 async def test_a_server_that_is_away_blocks_nobody_and_gets_the_events_later(
-    server: Any, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    peer: Any, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [server.status(500, "InternalError") for _ in range(3)]
-    server.plays(*answers, otherwise=server.json({"metadata": {"name": "x"}}, 201))
+    answers = [peer.status(500, "InternalError") for _ in range(3)]
+    peer.plays(*answers, otherwise=peer.json({"metadata": {"name": "x"}}, 201))
     recorder = EventRecorder(client, clock)
     recorder._queue = Queue(base=0.001)
     say(recorder, "First")
     say(recorder, "Second")
     await recorder.flush()
-    reasons = [json.loads(body)["reason"] for body in server.bodies]
+    reasons = [json.loads(body)["reason"] for body in peer.bodies]
     assert reasons == ["First"] * 4 + ["Second"]
-    assert len({json.loads(body)["metadata"]["name"] for body in server.bodies[:4]}) == 1
+    assert len({json.loads(body)["metadata"]["name"] for body in peer.bodies[:4]}) == 1
     assert recorder.dropped == 0
     await recorder.close()
 
 
 async def test_an_event_whose_answer_was_lost_is_not_posted_twice(
-    server: Any, client: Client, clock: Clock
+    peer: Any, client: Client, clock: Clock
 ) -> None:
     recorder = EventRecorder(client, clock)
     recorder._queue = Queue(base=0.001)
-    server.plays(server.status(500, "InternalError"), server.status(409, "AlreadyExists"))
+    peer.plays(peer.status(500, "InternalError"), peer.status(409, "AlreadyExists"))
     say(recorder)
     await recorder.flush()
-    assert len(server.asked) == 2
+    assert len(peer.asked) == 2
     await recorder.close()
 
 
 async def test_a_server_that_stays_away_costs_the_events_after_some_attempts(
-    server: Any, client: Client, clock: Clock
+    peer: Any, client: Client, clock: Clock
 ) -> None:
-    server.plays(otherwise=server.status(500, "InternalError"))
+    peer.plays(otherwise=peer.status(500, "InternalError"))
     recorder = EventRecorder(client, clock)
     recorder._queue = Queue(base=0.001)
     say(recorder)
     await recorder.flush()
-    assert (len(server.asked), recorder.dropped) == (5, 1)
+    assert (len(peer.asked), recorder.dropped) == (5, 1)
     await recorder.close()
 
 
-async def test_memory_is_bounded_while_nothing_can_be_posted(
-    server: Any, client: Client, clock: Clock
-) -> None:
+async def test_memory_is_bounded_while_nothing_can_be_posted(peer: Any, client: Client, clock: Clock) -> None:
     async def never(request: object) -> Any:
         await asyncio.Event().wait()
 
-    server.plays(otherwise=never)
+    peer.plays(otherwise=never)
     recorder = EventRecorder(client, clock, limit=10)
     for number in range(100):
         say(recorder, f"Reason{number}")

@@ -29,56 +29,56 @@ async def transport() -> AsyncIterator[Callable[..., HttpTransport]]:
         await each.close()
 
 
-async def test_any_status_is_an_answer(server: Any, transport: Any) -> None:
-    server.plays(server.text("nope", 404, Retry_After="3"))
-    answer = await transport(server.url).send(GET)
+async def test_any_status_is_an_answer(peer: Any, transport: Any) -> None:
+    peer.plays(peer.text("nope", 404, Retry_After="3"))
+    answer = await transport(peer.url).send(GET)
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (404, b"nope", "3")
     assert "nope" not in repr(answer)
 
 
-async def test_the_server_may_live_below_a_path(server: Any, transport: Any) -> None:
-    server.plays(server.json({}))
-    await transport(f"{server.url}/k8s/clusters/c-1/").send(GET)
-    assert server.asked[0].path == "/k8s/clusters/c-1/api/v1/namespaces/shop/secrets/tls"
+async def test_the_server_may_live_below_a_path(peer: Any, transport: Any) -> None:
+    peer.plays(peer.json({}))
+    await transport(f"{peer.url}/k8s/clusters/c-1/").send(GET)
+    assert peer.asked[0].path == "/k8s/clusters/c-1/api/v1/namespaces/shop/secrets/tls"
 
 
-async def test_queries_arrive_as_they_were_meant(server: Any, transport: Any) -> None:
-    server.plays(server.json({}))
+async def test_queries_arrive_as_they_were_meant(peer: Any, transport: Any) -> None:
+    peer.plays(peer.json({}))
     selection = requests.Selection(resource=SECRETS, label_selector="a in (b,c),d!=é+ &")
-    await transport(server.url).send(requests.list_(selection))
-    assert server.queries() == [{"labelSelector": "a in (b,c),d!=é+ &"}]
+    await transport(peer.url).send(requests.list_(selection))
+    assert peer.queries() == [{"labelSelector": "a in (b,c),d!=é+ &"}]
 
 
-async def test_redirects_are_not_followed_so_that_tokens_stay_here(server: Any, transport: Any) -> None:
-    server.plays(server.text("", 302, Location="http://elsewhere.invalid/"))
-    answer = await transport(server.url, identity=Identity(token="t")).send(GET)
+async def test_redirects_are_not_followed_so_that_tokens_stay_here(peer: Any, transport: Any) -> None:
+    peer.plays(peer.text("", 302, Location="http://elsewhere.invalid/"))
+    answer = await transport(peer.url, identity=Identity(token="t")).send(GET)
     assert answer.status == 302
 
 
-async def test_credentials_and_impersonation_are_sent(server: Any, transport: Any) -> None:
-    server.plays(server.json({}))
+async def test_credentials_and_impersonation_are_sent(peer: Any, transport: Any) -> None:
+    peer.plays(peer.json({}))
     who = Identity(token="t0ken", impersonate=(("Impersonate-Group", "a"), ("Impersonate-Group", "b")))
-    await transport(server.url, identity=who).send(GET)
-    headers = server.asked[0].headers
+    await transport(peer.url, identity=who).send(GET)
+    headers = peer.asked[0].headers
     assert headers["Authorization"] == "Bearer t0ken"
     assert headers.getall("Impersonate-Group") == ["a", "b"]
 
 
-async def test_after_a_401_a_rotated_token_is_tried_once(server: Any, transport: Any, tmp_path: Path) -> None:
+async def test_after_a_401_a_rotated_token_is_tried_once(peer: Any, transport: Any, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("old")
-    made = transport(server.url, identity=Identity(token_file=file))
+    made = transport(peer.url, identity=Identity(token_file=file))
     file.write_text("new")
-    server.plays(server.status(401, "Unauthorized"), server.json({}), server.status(401, "Unauthorized"))
+    peer.plays(peer.status(401, "Unauthorized"), peer.json({}), peer.status(401, "Unauthorized"))
     assert (await made.send(GET)).status == 200
-    assert [asked.headers["Authorization"] for asked in server.asked] == ["Bearer old", "Bearer new"]
+    assert [asked.headers["Authorization"] for asked in peer.asked] == ["Bearer old", "Bearer new"]
     assert (await made.send(GET)).status == 401
-    assert len(server.asked) == 3
+    assert len(peer.asked) == 3
 
 
-async def test_a_stream_gives_bytes_as_they_come_and_a_refusal_as_well(server: Any, transport: Any) -> None:
-    made = transport(server.url)
-    server.plays(server.stream(b"one\n", b"two\n"), server.status(410, "Expired"))
+async def test_a_stream_gives_bytes_as_they_come_and_a_refusal_as_well(peer: Any, transport: Any) -> None:
+    made = transport(peer.url)
+    peer.plays(peer.stream(b"one\n", b"two\n"), peer.status(410, "Expired"))
     for status, content in ((200, b"one\ntwo\n"), (410, b"Expired")):
         async with made.stream(GET) as (code, _, chunks):
             body = b"".join([chunk async for chunk in chunks])
@@ -86,10 +86,10 @@ async def test_a_stream_gives_bytes_as_they_come_and_a_refusal_as_well(server: A
         assert content in body
 
 
-async def test_a_stream_that_breaks_off_is_unreachable(server: Any, transport: Any) -> None:
-    server.plays(server.stream(b"one\n", then="break"))
+async def test_a_stream_that_breaks_off_is_unreachable(peer: Any, transport: Any) -> None:
+    peer.plays(peer.stream(b"one\n", then="break"))
     with pytest.raises(Unreachable, match=r"get secrets shop/tls: .*: the connection broke"):
-        async with transport(server.url).stream(GET) as (_, _, chunks):
+        async with transport(peer.url).stream(GET) as (_, _, chunks):
             _ = [chunk async for chunk in chunks]
 
 
@@ -180,19 +180,19 @@ async def test_a_renewed_client_certificate_is_used_without_a_restart(secure: Se
     assert secure.peers == ["first", "second"]
 
 
-async def test_plain_requests_go_through_the_proxy_with_its_credentials(server: Any, transport: Any) -> None:
-    server.plays(server.json({}))
-    proxy = server.url.replace("http://", "http://user:hunter2@")
+async def test_plain_requests_go_through_the_proxy_with_its_credentials(peer: Any, transport: Any) -> None:
+    peer.plays(peer.json({}))
+    proxy = peer.url.replace("http://", "http://user:hunter2@")
     await transport("http://cluster.invalid", proxy=proxy).send(GET)
-    assert server.asked[0].headers["Host"] == "cluster.invalid"
-    assert server.asked[0].headers["Proxy-Authorization"].startswith("Basic ")
+    assert peer.asked[0].headers["Host"] == "cluster.invalid"
+    assert peer.asked[0].headers["Proxy-Authorization"].startswith("Basic ")
 
 
 async def test_a_proxy_that_refuses_to_connect_is_named_without_its_password(
-    server: Any, transport: Any
+    peer: Any, transport: Any
 ) -> None:
-    server.plays(otherwise=server.text("no", 407))
-    proxy = server.url.replace("http://", "http://user:hunter2@")
+    peer.plays(otherwise=peer.text("no", 407))
+    proxy = peer.url.replace("http://", "http://user:hunter2@")
     with pytest.raises(Unreachable, match="the proxy answered 4") as caught:
         await transport("https://cluster.invalid", proxy=proxy).send(GET)
     assert "hunter2" not in repr(caught.value)

@@ -69,9 +69,9 @@ async def take(watcher: Watcher[Any], count: int) -> list[Any]:
     raise AssertionError("the watcher ended")
 
 
-async def test_the_list_is_streamed_where_the_server_can(server: Any, watch: Any) -> None:
-    server.plays(
-        server.stream(
+async def test_the_list_is_streamed_where_the_server_can(peer: Any, watch: Any) -> None:
+    peer.plays(
+        peer.stream(
             event("ADDED", "a", 3),
             event("ADDED", "b", 5),
             bookmark(9, initial_end=True),
@@ -81,7 +81,7 @@ async def test_the_list_is_streamed_where_the_server_can(server: Any, watch: Any
         )
     )
     assert await take(watch(), 3) == [{"a", "b"}, "+a@11", "-b@12"]
-    query = server.queries()[0]
+    query = peer.queries()[0]
     assert query["sendInitialEvents"] == "true"
     assert query["resourceVersionMatch"] == "NotOlderThan"
     assert "resourceVersion" not in query
@@ -89,16 +89,16 @@ async def test_the_list_is_streamed_where_the_server_can(server: Any, watch: Any
 
 @pytest.mark.parametrize(("code", "reason"), [(422, "Invalid"), (400, "BadRequest")])
 async def test_a_server_that_refuses_to_stream_is_listed_in_pages(
-    server: Any, watch: Any, pauses: list[float], code: int, reason: str
+    peer: Any, watch: Any, pauses: list[float], code: int, reason: str
 ) -> None:
-    server.plays(
-        server.status(code, reason),
-        server.json(page(obj("a", 3), token="t")),
-        server.json(page(obj("b", 4))),
-        server.stream(event("ADDED", "c", 11), then="hang"),
+    peer.plays(
+        peer.status(code, reason),
+        peer.json(page(obj("a", 3), token="t")),
+        peer.json(page(obj("b", 4))),
+        peer.stream(event("ADDED", "c", 11), then="hang"),
     )
     assert await take(watch(), 2) == [{"a", "b"}, "+c@11"]
-    queries = server.queries()
+    queries = peer.queries()
     assert [query.get("limit") for query in queries] == [None, "500", "500", None]
     assert queries[2]["continue"] == "t"
     assert queries[3]["resourceVersion"] == "10"
@@ -106,115 +106,115 @@ async def test_a_server_that_refuses_to_stream_is_listed_in_pages(
     assert pauses == []
 
 
-async def test_a_server_that_ignores_the_wish_to_stream_is_found_out(server: Any, watch: Any) -> None:
-    server.plays(
-        server.stream(event("ADDED", "a", 3), then="hang"),
-        server.json(page(obj("a", 3))),
-        server.stream(event("ADDED", "b", 11), then="hang"),
+async def test_a_server_that_ignores_the_wish_to_stream_is_found_out(peer: Any, watch: Any) -> None:
+    peer.plays(
+        peer.stream(event("ADDED", "a", 3), then="hang"),
+        peer.json(page(obj("a", 3))),
+        peer.stream(event("ADDED", "b", 11), then="hang"),
     )
     assert await take(watch(tuning=Tuning(quiet=0.05)), 2) == [{"a"}, "+b@11"]
 
 
 async def test_after_a_clean_end_the_watch_resumes_from_the_last_event_or_bookmark(
-    server: Any, watch: Any, pauses: list[float]
+    peer: Any, watch: Any, pauses: list[float]
 ) -> None:
-    server.plays(
-        server.json(page()),
-        server.stream(event("ADDED", "a", 11)),
-        server.stream(bookmark(40)),
-        server.stream(event("ADDED", "b", 41), then="hang"),
+    peer.plays(
+        peer.json(page()),
+        peer.stream(event("ADDED", "a", 11)),
+        peer.stream(bookmark(40)),
+        peer.stream(event("ADDED", "b", 41), then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 3) == [set(), "+a@11", "+b@41"]
-    assert [query.get("resourceVersion") for query in server.queries()] == [None, "10", "11", "40"]
+    assert [query.get("resourceVersion") for query in peer.queries()] == [None, "10", "11", "40"]
     assert pauses == []
 
 
 async def test_a_broken_connection_resumes_and_half_a_line_is_not_an_event(
-    server: Any, watch: Any, pauses: list[float]
+    peer: Any, watch: Any, pauses: list[float]
 ) -> None:
-    server.plays(
-        server.json(page()),
-        server.stream(event("ADDED", "a", 11), b'{"type":"ADDED","object":{"meta', then="break"),
-        server.stream(event("ADDED", "b", 12), then="hang"),
+    peer.plays(
+        peer.json(page()),
+        peer.stream(event("ADDED", "a", 11), b'{"type":"ADDED","object":{"meta', then="break"),
+        peer.stream(event("ADDED", "b", 12), then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 3) == [set(), "+a@11", "+b@12"]
-    assert server.queries()[2]["resourceVersion"] == "11"
+    assert peer.queries()[2]["resourceVersion"] == "11"
     assert pauses == [0.8]
 
 
 @pytest.mark.parametrize("as_line", [True, False])
 async def test_a_version_that_is_too_old_leads_to_a_new_list(
-    server: Any, watch: Any, pauses: list[float], as_line: bool
+    peer: Any, watch: Any, pauses: list[float], as_line: bool
 ) -> None:
-    gone = server.stream(error_line(410, "Expired")) if as_line else server.status(410, "Expired")
-    server.plays(
-        server.json(page(obj("a", 3))),
+    gone = peer.stream(error_line(410, "Expired")) if as_line else peer.status(410, "Expired")
+    peer.plays(
+        peer.json(page(obj("a", 3))),
         gone,
-        server.json(page(obj("b", 15), version=20)),
-        server.stream(event("ADDED", "c", 21), then="hang"),
+        peer.json(page(obj("b", 15), version=20)),
+        peer.stream(event("ADDED", "c", 21), then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 3) == [{"a"}, {"b"}, "+c@21"]
     assert pauses == []
 
 
-async def test_an_expired_page_token_leads_to_one_whole_list(server: Any, watch: Any) -> None:
-    server.plays(
-        server.json(page(obj("old", 3), token="t")),
-        server.status(410, "Expired"),
-        server.json(page(obj("a", 4), obj("b", 5))),
-        server.stream(then="hang"),
+async def test_an_expired_page_token_leads_to_one_whole_list(peer: Any, watch: Any) -> None:
+    peer.plays(
+        peer.json(page(obj("old", 3), token="t")),
+        peer.status(410, "Expired"),
+        peer.json(page(obj("a", 4), obj("b", 5))),
+        peer.stream(then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 1) == [{"a", "b"}]
-    assert [query.get("limit") for query in server.queries()] == ["500", "500", None]
+    assert [query.get("limit") for query in peer.queries()] == ["500", "500", None]
 
 
-async def test_the_server_may_ask_for_patience(server: Any, watch: Any, pauses: list[float]) -> None:
-    server.plays(
-        server.json(page()),
-        server.status(429, "TooManyRequests", headers={"Retry_After": "7"}),
-        server.text("<h1>503</h1>", 503, Retry_After="4"),
-        server.stream(error_line(500, "InternalError")),
-        server.stream(event("ADDED", "a", 11), then="hang"),
+async def test_the_server_may_ask_for_patience(peer: Any, watch: Any, pauses: list[float]) -> None:
+    peer.plays(
+        peer.json(page()),
+        peer.status(429, "TooManyRequests", headers={"Retry_After": "7"}),
+        peer.text("<h1>503</h1>", 503, Retry_After="4"),
+        peer.stream(error_line(500, "InternalError")),
+        peer.stream(event("ADDED", "a", 11), then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 2) == [set(), "+a@11"]
     assert pauses == [7, 4, pytest.approx(3.2)]
 
 
-async def test_delays_are_stretched_by_chance(server: Any, watch: Any, pauses: list[float]) -> None:
-    server.plays(server.status(500, "InternalError"), server.json(page()), server.stream(then="hang"))
+async def test_delays_are_stretched_by_chance(peer: Any, watch: Any, pauses: list[float]) -> None:
+    peer.plays(peer.status(500, "InternalError"), peer.json(page()), peer.stream(then="hang"))
     await take(watch(tuning=LIST_FIRST, jitter=lambda: 1.0), 1)
     assert pauses == [pytest.approx(0.8 * 1.2)]
 
 
 async def test_a_watch_that_ends_at_once_again_and_again_slows_down(
-    server: Any, watch: Any, pauses: list[float]
+    peer: Any, watch: Any, pauses: list[float]
 ) -> None:
-    at_last = server.stream(event("ADDED", "a", 11))
-    server.plays(server.json(page()), *[server.stream() for _ in range(3)], at_last)
+    at_last = peer.stream(event("ADDED", "a", 11))
+    peer.plays(peer.json(page()), *[peer.stream() for _ in range(3)], at_last)
     await take(watch(tuning=LIST_FIRST), 2)
     assert pauses == [0.8, 1.6, 3.2]
 
 
-async def test_a_silent_connection_is_given_up(server: Any, watch: Any) -> None:
-    server.plays(
-        server.json(page()),
-        server.stream(then="hang"),
-        otherwise=server.stream(event("ADDED", "a", 11), then="hang"),
+async def test_a_silent_connection_is_given_up(peer: Any, watch: Any) -> None:
+    peer.plays(
+        peer.json(page()),
+        peer.stream(then="hang"),
+        otherwise=peer.stream(event("ADDED", "a", 11), then="hang"),
     )
     tuning = Tuning(can_stream=False, lifetime=0, grace=0.05)
     watcher = watch(tuning=tuning)
     assert await take(watcher, 2) == [set(), "+a@11"]
 
 
-async def test_a_server_that_never_answers_is_given_up(server: Any, watch: Any) -> None:
+async def test_a_server_that_never_answers_is_given_up(peer: Any, watch: Any) -> None:
     async def never(request: object) -> Any:
         await asyncio.Event().wait()
 
-    server.plays(server.json(page()), never, otherwise=server.stream(event("ADDED", "a", 11), then="hang"))
+    peer.plays(peer.json(page()), never, otherwise=peer.stream(event("ADDED", "a", 11), then="hang"))
     assert await take(watch(tuning=Tuning(can_stream=False, open_timeout=0.05)), 2) == [set(), "+a@11"]
 
 
-async def test_lines_may_be_long_and_arrive_in_any_pieces(server: Any, watch: Any) -> None:
+async def test_lines_may_be_long_and_arrive_in_any_pieces(peer: Any, watch: Any) -> None:
     lines = [json.dumps(event("ADDED", "big", 11, data={"x": "y" * 300_000})).encode()]
     lines += [json.dumps(event("ADDED", f"n{n}", 12 + n)).encode() for n in range(3)]
     stream = b"\n".join(lines) + b"\n"
@@ -226,30 +226,30 @@ async def test_lines_may_be_long_and_arrive_in_any_pieces(server: Any, watch: An
     parts: list[Any] = []
     for begin, end in zip([0, *cuts], cuts, strict=False):
         parts += [stream[begin:end], breathe]
-    server.plays(server.json(page()), server.stream(*parts, then="hang"))
+    peer.plays(peer.json(page()), peer.stream(*parts, then="hang"))
     assert await take(watch(tuning=LIST_FIRST), 5) == [set(), "+big@11", "+n0@12", "+n1@13", "+n2@14"]
 
 
 @pytest.mark.parametrize("garbage", [b"<html>\n", b"[]\n", b'{"type": 5}\n', b"\xff\xfe\n"])
 async def test_garbage_in_the_stream_breaks_that_connection_only(
-    server: Any, watch: Any, garbage: bytes
+    peer: Any, watch: Any, garbage: bytes
 ) -> None:
-    server.plays(
-        server.json(page()),
-        server.stream(event("ADDED", "a", 11), garbage, then="hang"),
-        server.stream(event("ADDED", "b", 12), then="hang"),
+    peer.plays(
+        peer.json(page()),
+        peer.stream(event("ADDED", "a", 11), garbage, then="hang"),
+        peer.stream(event("ADDED", "b", 12), then="hang"),
     )
     assert await take(watch(tuning=LIST_FIRST), 3) == [set(), "+a@11", "+b@12"]
 
 
-async def test_one_malformed_object_is_reported_once_and_stops_nothing(server: Any, watch: Any) -> None:
+async def test_one_malformed_object_is_reported_once_and_stops_nothing(peer: Any, watch: Any) -> None:
     odd = obj("odd", 4) | {"metadata": obj("odd", 4)["metadata"] | {"labels": "no map"}}
-    server.plays(
-        server.json(page(obj("a", 3), odd, obj("b", 5))),
-        server.stream({"type": "MODIFIED", "object": odd}, event("ADDED", "c", 11)),
-        server.stream({"type": "MODIFIED", "object": odd}, error_line(410, "Expired")),
-        server.json(page(odd, obj("b", 5), version=30)),
-        server.stream(event("MODIFIED", "odd", 31), then="hang"),
+    peer.plays(
+        peer.json(page(obj("a", 3), odd, obj("b", 5))),
+        peer.stream({"type": "MODIFIED", "object": odd}, event("ADDED", "c", 11)),
+        peer.stream({"type": "MODIFIED", "object": odd}, error_line(410, "Expired")),
+        peer.json(page(odd, obj("b", 5), version=30)),
+        peer.stream(event("MODIFIED", "odd", 31), then="hang"),
     )
     reports: list[Malformed] = []
     watcher = watch(tuning=LIST_FIRST, on_malformed=reports.append)
@@ -259,26 +259,26 @@ async def test_one_malformed_object_is_reported_once_and_stops_nothing(server: A
     assert reports[0].error.startswith("metadata.labels:")
 
 
-async def test_a_decoder_with_a_bug_stops_nothing_either(server: Any, watch: Any) -> None:
+async def test_a_decoder_with_a_bug_stops_nothing_either(peer: Any, watch: Any) -> None:
     def decode(body: bytes) -> PartialObject:
         found = msgspec.json.decode(body, type=PartialObject)
         if found.metadata.name == "odd":
             raise KeyError("hunter2")
         return found
 
-    server.plays(server.json(page(obj("odd", 3), obj("a", 4))), server.stream(then="hang"))
+    peer.plays(peer.json(page(obj("odd", 3), obj("a", 4))), peer.stream(then="hang"))
     reports: list[Malformed] = []
     assert await take(watch(decode, tuning=LIST_FIRST, on_malformed=reports.append), 1) == [{"a"}]
     assert reports[0].error == "KeyError"
 
 
 async def test_trouble_is_logged_once_and_so_is_its_end(
-    server: Any, watch: Any, caplog: pytest.LogCaptureFixture
+    peer: Any, watch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.plays(
-        *[server.status(403, "Forbidden", "secrets is forbidden") for _ in range(4)],
-        server.json(page()),
-        server.stream(then="hang"),
+    peer.plays(
+        *[peer.status(403, "Forbidden", "secrets is forbidden") for _ in range(4)],
+        peer.json(page()),
+        peer.stream(then="hang"),
     )
     with caplog.at_level(logging.INFO, logger="certwright.kube"):
         watcher = watch(tuning=LIST_FIRST)
@@ -322,51 +322,51 @@ async def reflected(watch: Any) -> AsyncIterator[Callable[..., Reflected]]:
         await asyncio.gather(each.task, return_exceptions=True)
 
 
-async def test_a_store_notices_what_was_deleted_while_nobody_watched(server: Any, reflected: Any) -> None:
-    server.plays(
-        server.json(page(obj("a", 3), obj("b", 4))),
-        server.status(410, "Expired"),
-        server.json(page(obj("b", 4), version=20)),
-        server.stream(event("DELETED", "b", 21), then="hang"),
+async def test_a_store_notices_what_was_deleted_while_nobody_watched(peer: Any, reflected: Any) -> None:
+    peer.plays(
+        peer.json(page(obj("a", 3), obj("b", 4))),
+        peer.status(410, "Expired"),
+        peer.json(page(obj("b", 4), version=20)),
+        peer.stream(event("DELETED", "b", 21), then="hang"),
     )
     kept = reflected(tuning=LIST_FIRST)
     assert await kept.hears(4) == [(None, "a"), (None, "b"), ("a", None), ("b", None)]
     assert kept.store.synced.is_set()
 
 
-async def test_a_deleted_object_nobody_can_read_leaves_the_store(server: Any, reflected: Any) -> None:
+async def test_a_deleted_object_nobody_can_read_leaves_the_store(peer: Any, reflected: Any) -> None:
     odd = event("DELETED", "a", 12)
     odd["object"]["metadata"]["labels"] = 5
-    server.plays(
-        server.json(page(obj("a", 3))),
-        server.stream(odd, then="hang"),
-        server.json(page(version=20)),
-        server.stream(then="hang"),
+    peer.plays(
+        peer.json(page(obj("a", 3))),
+        peer.stream(odd, then="hang"),
+        peer.json(page(version=20)),
+        peer.stream(then="hang"),
     )
     kept = reflected(tuning=LIST_FIRST)
     assert await kept.hears(2) == [(None, "a"), ("a", None)]
 
 
-async def test_an_object_that_became_unreadable_is_not_taken_for_deleted(server: Any, reflected: Any) -> None:
+async def test_an_object_that_became_unreadable_is_not_taken_for_deleted(peer: Any, reflected: Any) -> None:
     odd = obj("a", 15)
     odd["metadata"]["labels"] = 5
-    server.plays(
-        server.json(page(obj("a", 3))),
-        server.status(410, "Expired"),
-        server.json(page(odd, obj("b", 16), version=20)),
-        server.stream(then="hang"),
+    peer.plays(
+        peer.json(page(obj("a", 3))),
+        peer.status(410, "Expired"),
+        peer.json(page(odd, obj("b", 16), version=20)),
+        peer.stream(then="hang"),
     )
     kept = reflected(tuning=LIST_FIRST)
     assert await kept.hears(2) == [(None, "a"), (None, "b")]
     assert len(kept.store) == 2
 
 
-async def test_a_server_restored_from_a_backup_is_believed(server: Any, reflected: Any) -> None:
-    server.plays(
-        server.json(page(obj("a", 500), obj("b", 3), version=1000)),
-        server.status(410, "Expired"),
-        server.json(page(obj("a", 40), obj("b", 3), version=50)),
-        server.stream(then="hang"),
+async def test_a_server_restored_from_a_backup_is_believed(peer: Any, reflected: Any) -> None:
+    peer.plays(
+        peer.json(page(obj("a", 500), obj("b", 3), version=1000)),
+        peer.status(410, "Expired"),
+        peer.json(page(obj("a", 40), obj("b", 3), version=50)),
+        peer.stream(then="hang"),
     )
     kept = reflected(tuning=LIST_FIRST)
     await kept.hears(6)
@@ -375,10 +375,10 @@ async def test_a_server_restored_from_a_backup_is_believed(server: Any, reflecte
     assert found.metadata.resource_version == "40"
 
 
-async def test_metadata_is_all_that_is_asked_for_when_that_is_enough(server: Any, watch: Any) -> None:
-    server.plays(server.json(page()), server.stream(event("ADDED", "a", 11), then="hang"))
+async def test_metadata_is_all_that_is_asked_for_when_that_is_enough(peer: Any, watch: Any) -> None:
+    peer.plays(peer.json(page()), peer.stream(event("ADDED", "a", 11), then="hang"))
     await take(watch(tuning=LIST_FIRST, metadata_only=True, label_selector="x=y", namespace="ns"), 2)
-    assert "as=PartialObjectMetadataList" in server.asked[0].headers["Accept"]
-    assert "as=PartialObjectMetadata;" in server.asked[1].headers["Accept"]
-    assert server.asked[0].path == "/api/v1/namespaces/ns/secrets"
-    assert all(query["labelSelector"] == "x=y" for query in server.queries())
+    assert "as=PartialObjectMetadataList" in peer.asked[0].headers["Accept"]
+    assert "as=PartialObjectMetadata;" in peer.asked[1].headers["Accept"]
+    assert peer.asked[0].path == "/api/v1/namespaces/ns/secrets"
+    assert all(query["labelSelector"] == "x=y" for query in peer.queries())
