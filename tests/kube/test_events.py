@@ -163,15 +163,16 @@ async def test_what_the_server_will_never_take_is_dropped_at_once(
 async def test_a_server_that_is_away_blocks_nobody_and_gets_the_events_later(
     peer: Any, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [peer.status(500, "InternalError") for _ in range(3)]
-    peer.plays(*answers, otherwise=peer.json({"metadata": {"name": "x"}}, 201))
+    away = [peer.status(500, "InternalError") for _ in range(3)]
+    taken = peer.json({"metadata": {"name": "x"}}, 201)
+    peer.plays(*away, taken, *away, taken)
     recorder = EventRecorder(client, clock)
     recorder._queue = Queue(base=0.001)
     say(recorder, "First")
     say(recorder, "Second")
     await recorder.flush()
     reasons = [json.loads(body)["reason"] for body in peer.bodies]
-    assert reasons == ["First"] * 4 + ["Second"]
+    assert reasons == ["First"] * 4 + ["Second"] * 4
     assert len({json.loads(body)["metadata"]["name"] for body in peer.bodies[:4]}) == 1
     assert recorder.dropped == 0
     await recorder.close()

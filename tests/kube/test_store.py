@@ -122,6 +122,13 @@ def test_replacing_removes_what_is_gone_and_keeps_what_is_newer_than_the_list() 
     assert sorted(heard.calls, key=str) == [("2", None), ("3", "7"), (None, "8")]
 
 
+def test_a_late_answer_does_not_bring_back_what_a_list_showed_to_be_gone() -> None:
+    store: Store[Thing] = Store()
+    store.put(thing("a", 5))
+    store.replace([], "10")
+    assert not store.put(thing("a", 7))
+
+
 def test_replacing_keeps_objects_that_could_not_be_read() -> None:
     store: Store[Thing] = Store()
     store.put(thing("odd", 1))

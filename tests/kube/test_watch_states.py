@@ -81,6 +81,11 @@ def test_an_expired_token_leads_to_one_list_without_pages() -> None:
     assert step(state, GONE).state.paged
 
 
+def test_a_server_that_pages_unasked_and_lets_its_tokens_expire_is_not_hurried() -> None:
+    state = State(phase=Phase.LIST, token="t", paged=False, can_stream=False)
+    assert step(state, GONE).delay > 0
+
+
 def test_a_server_that_cannot_stream_is_not_asked_to_again() -> None:
     state = step(STREAM, REFUSED).state
     state = step(state, Page("9")).state

@@ -115,6 +115,18 @@ async def test_a_server_that_ignores_the_wish_to_stream_is_found_out(peer: Any, 
     assert await take(watch(tuning=Tuning(quiet=0.05)), 2) == [{"a"}, "+b@11"]
 
 
+async def test_silence_after_the_initial_events_is_no_reason_to_doubt_the_server(
+    peer: Any, watch: Any
+) -> None:
+    async def silence() -> None:
+        await asyncio.sleep(0.2)
+
+    initial = [event("ADDED", "a", 3), bookmark(9, initial_end=True)]
+    peer.plays(peer.stream(*initial, silence, event("ADDED", "b", 11), then="hang"))
+    assert await take(watch(tuning=Tuning(quiet=0.05)), 2) == [{"a"}, "+b@11"]
+    assert len(peer.asked) == 1
+
+
 async def test_after_a_clean_end_the_watch_resumes_from_the_last_event_or_bookmark(
     peer: Any, watch: Any, pauses: list[float]
 ) -> None:
