@@ -18,6 +18,7 @@ from certwright.apiserver.protobuf_messages import KINDS, messages
 from certwright.apiserver.protobuf_objects import (
     _SCALARS,
     DEPTH_LIMIT,
+    FIELD_LIMIT,
     MAGIC,
     MEDIA_TYPE,
     UnknownKindError,
@@ -119,6 +120,16 @@ def test_messages_in_messages_have_a_limit() -> None:
     for depth in (DEPTH_LIMIT + 1, 20_000):
         with pytest.raises(ProtobufError, match="max depth"):
             decode(_schema(depth))
+
+
+def test_fields_have_a_limit_in_number() -> None:
+    few, many = (message(1, message(13, b"") * count) for count in (1000, FIELD_LIMIT))
+    assert len(decode(envelope("v1", "ConfigMap", few))["metadata"]["ownerReferences"]) == 1000
+    with pytest.raises(ProtobufError, match="more than"):
+        decode(envelope("v1", "ConfigMap", many))
+    entries = message(2, b"") * (FIELD_LIMIT + 1)
+    with pytest.raises(ProtobufError, match="more than"):
+        decode(envelope("v1", "ConfigMap", entries))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,10 @@ MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"
 DEPTH_LIMIT: Final = 100
 """Messages inside messages; the CustomResourceDefinition of an Issuer needs about 30."""
+FIELD_LIMIT: Final = 200_000
+"""Fields in one body; an empty message is two bytes long and takes a hundred times as much memory."""
+Sent = tuple[int, Value]
+"""A wire type and what was sent in it."""
 _TYPE_META, _RAW, _ENCODING = 1, 2, 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -59,7 +63,7 @@ def decode(body: bytes) -> dict[str, Any]:
     name = kind if kind in OPTIONS else KINDS.get((api_version, kind))
     if name is None:
         raise UnknownKindError(f"{kind} in version {api_version}")
-    return {"kind": kind, "apiVersion": api_version, **_read(name, envelope.get(_RAW, b""), 0)}
+    return {"kind": kind, "apiVersion": api_version, **_Reader().message(name, envelope.get(_RAW, b""))}
 
 
 def _parts(data: bytes) -> dict[int, bytes]:
@@ -67,81 +71,91 @@ def _parts(data: bytes) -> dict[int, bytes]:
     return {number: value for number, _, value in fields(data) if isinstance(value, bytes)}
 
 
-def _read(message: str, data: bytes, depth: int) -> dict[str, Any]:
-    """The JSON object of a message."""
-    if depth > DEPTH_LIMIT:
-        raise ProtobufError("exceeded max depth")
-    sent: dict[int, list[tuple[int, Value]]] = {}
-    for number, wire, value in fields(data):
-        sent.setdefault(number, []).append((wire, value))
-    found: dict[str, Any] = {}
-    for field in messages()[message]:
-        values = sent.get(field.number)
-        if values is not None:
-            read = _SHAPES[field.shape](field, values, depth)
-            if read or field.pointer or field.always:
-                found[field.name] = read
-        elif field.always:
-            found[field.name] = _not_sent(field, depth)
-    return found
+class _Reader:
+    """Reads the messages of one body, as deep and as many as one object may reasonably have."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._left = FIELD_LIMIT
+
+    def message(self, name: str, data: bytes) -> dict[str, Any]:
+        """The JSON object of a message."""
+        self._depth += 1
+        if self._depth > DEPTH_LIMIT:
+            raise ProtobufError("exceeded max depth")
+        sent = self._fields(data)
+        found: dict[str, Any] = {}
+        for field in messages()[name]:
+            values = sent.get(field.number)
+            if values is not None:
+                read = _SHAPES[field.shape](self, field, values)
+                if read or field.pointer or field.always:
+                    found[field.name] = read
+            elif field.always:
+                found[field.name] = self._not_sent(field)
+        self._depth -= 1
+        return found
+
+    def _fields(self, data: bytes) -> dict[int, list[Sent]]:
+        """The fields by number, in order."""
+        found: dict[int, list[Sent]] = {}
+        for number, wire, value in fields(data):
+            self._left -= 1
+            if self._left < 0:
+                raise ProtobufError(f"more than {FIELD_LIMIT} fields")
+            found.setdefault(number, []).append((wire, value))
+        return found
+
+    def _not_sent(self, field: Field) -> Any:
+        """What Go writes for a field that nobody has set."""
+        if field.shape != "one" or field.pointer:
+            return None
+        return _SCALARS[field.type][2] if field.type in _SCALARS else self._value(field.type, b"")
+
+    def one(self, field: Field, values: Sequence[Sent]) -> Any:
+        """A message that was sent in parts is the sum of them; of numbers and text the last one counts."""
+        if field.type in _SCALARS:
+            return self._any(field, values[-1])
+        parts = [_bytes(field, each) for each in values]
+        return self._value(field.type, parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def list(self, field: Field, values: Sequence[Sent]) -> list[Any]:
+        """Every value that was sent."""
+        return [self._any(field, each) for each in values]
+
+    def map(self, field: Field, values: Sequence[Sent]) -> dict[str, Any]:
+        """Each entry is a message of a key and a value; either may be missing."""
+        found: dict[str, Any] = {}
+        unset = Field(2, field.name, field.type, "one", pointer=False, always=True)
+        for each in values:
+            entry = self._fields(_bytes(field, each))
+            key = _text(_bytes(field, entry[1][-1])) if 1 in entry else ""
+            found[key] = self._any(field, entry[2][-1]) if 2 in entry else self._not_sent(unset)
+        return found
+
+    def _any(self, field: Field, sent: Sent) -> Any:
+        scalar = _SCALARS.get(field.type)
+        if scalar is None:
+            return self._value(field.type, _bytes(field, sent))
+        wire, read, _ = scalar
+        if sent[0] != wire:
+            raise ProtobufError(f"wrong wireType = {sent[0]} for field {field.name}")
+        return read(sent[1])
+
+    def _value(self, message: str, data: bytes) -> Any:
+        found = self.message(message, data)
+        special = _SPECIAL.get(message)
+        return found if special is None else special(found, data)
 
 
-def _not_sent(field: Field, depth: int) -> Any:
-    """What Go writes for a field that nobody has set."""
-    if field.shape != "one" or field.pointer:
-        return None
-    return _value(field.type, b"", depth) if field.type not in _SCALARS else _SCALARS[field.type][2]
+_SHAPES: Final = {"one": _Reader.one, "list": _Reader.list, "map": _Reader.map}
 
 
-def _one(field: Field, values: Sequence[tuple[int, Value]], depth: int) -> Any:
-    """A message that was sent in parts is the sum of its parts; of numbers and text the last one counts."""
-    if field.type in _SCALARS:
-        return _scalar(field, values[-1], depth)
-    parts = [_bytes(field, each) for each in values]
-    return _value(field.type, parts[0] if len(parts) == 1 else b"".join(parts), depth)
-
-
-def _list(field: Field, values: Sequence[tuple[int, Value]], depth: int) -> list[Any]:
-    return [_scalar(field, each, depth) for each in values]
-
-
-def _map(field: Field, values: Sequence[tuple[int, Value]], depth: int) -> dict[str, Any]:
-    """Each entry is a message of a key and a value; either may be missing."""
-    found: dict[str, Any] = {}
-    value_field = Field(2, field.name, field.type, "one", pointer=False, always=True)
-    for each in values:
-        key, value = "", None
-        for number, wire, part in fields(_bytes(field, each)):
-            if number == 1:
-                key = _text(_bytes(field, (wire, part)))
-            elif number == value_field.number:
-                value = (wire, part)
-        found[key] = _not_sent(value_field, depth) if value is None else _scalar(value_field, value, depth)
-    return found
-
-
-def _bytes(field: Field, sent: tuple[int, Value]) -> bytes:
+def _bytes(field: Field, sent: Sent) -> bytes:
     wire, value = sent
     if wire != LENGTH or not isinstance(value, bytes):
         raise ProtobufError(f"wrong wireType = {wire} for field {field.name}")
     return value
-
-
-def _scalar(field: Field, sent: tuple[int, Value], depth: int) -> Any:
-    scalar = _SCALARS.get(field.type)
-    if scalar is None:
-        return _value(field.type, _bytes(field, sent), depth)
-    wire, read, _ = scalar
-    if sent[0] != wire:
-        raise ProtobufError(f"wrong wireType = {sent[0]} for field {field.name}")
-    return read(sent[1])
-
-
-def _value(message: str, data: bytes, depth: int) -> Any:
-    special = _SPECIAL.get(message)
-    if special is None:
-        return _read(message, data, depth + 1)
-    return special(_read(message, data, depth + 1), data)
 
 
 # --- scalars
@@ -222,9 +236,4 @@ _SPECIAL: Final[dict[str, Callable[[Parts, bytes], Any]]] = {
     "JSONSchemaPropsOrArray": lambda parts, _: parts.get("list") or parts.get("schema"),
     "JSONSchemaPropsOrBool": lambda parts, _: parts.get("schema", parts.get("allows", False)),
     "JSONSchemaPropsOrStringArray": lambda parts, _: parts.get("list") or parts.get("schema"),
-}
-_SHAPES: Final[dict[str, Callable[[Field, Sequence[tuple[int, Value]], int], Any]]] = {
-    "one": _one,
-    "list": _list,
-    "map": _map,
 }
