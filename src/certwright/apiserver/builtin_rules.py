@@ -77,8 +77,9 @@ class Secrets(BuiltIn):
 
     def normalize(self, obj: Object) -> None:
         """Bring it into the stored form."""
-        texts = obj.pop("stringData", None)
-        if texts and isinstance(texts, dict):
+        texts = obj.get("stringData")
+        if isinstance(texts, dict) and isinstance(obj.get("data"), dict | None):
+            del obj["stringData"]
             data = dict(obj.get("data") or {})
             for key, text in texts.items():
                 data[key] = base64.b64encode(str(text).encode()).decode()
@@ -86,7 +87,7 @@ class Secrets(BuiltIn):
 
     def default(self, obj: Object) -> None:
         """Fill in what the kind leaves out."""
-        if not obj.get("type"):
+        if obj.get("type") in ("", None):
             obj["type"] = "Opaque"
         if obj.get("data", {}) in ({}, None):
             obj.pop("data", None)

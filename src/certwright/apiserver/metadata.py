@@ -50,6 +50,23 @@ def generated_name(base: str) -> str:
     return base[: _NAME_LIMIT - _SUFFIX] + "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
 
 
+def wrong_type(metadata: Object) -> str:
+    """Why metadata cannot be worked with at all; the schema looks into the rest. Empty when it can."""
+    for kind, fields in _TYPES.items():
+        for name in fields:
+            if not isinstance(metadata.get(name), kind | None):
+                return f"metadata.{name} is not {_WORDS[kind]}"
+    return ""
+
+
+_TYPES: Final[dict[type, tuple[str, ...]]] = {
+    str: ("name", "generateName", "namespace", "uid", "resourceVersion"),
+    dict: ("labels", "annotations"),
+    list: ("finalizers", "ownerReferences", "managedFields"),
+}
+_WORDS: Final[dict[type, str]] = {str: "a text", dict: "an object", list: "a list"}
+
+
 def fill_system_fields(metadata: Object, now: datetime) -> None:
     """Give a new object its uid and creation time, and take from it what only the server may set."""
     for name in (*_SET_BY_SERVER, "resourceVersion", "generation"):

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from certwright.apiserver import field_errors as fe
 from certwright.apiserver.field_errors import FieldError, message_of, supported_values
 from certwright.apiserver.managed_fields import check_manager_name, manager_name
@@ -188,20 +190,32 @@ class DeleteOptions:
     """What clients said before there were policies; it decides whether 202 is answered."""
 
 
+class _Preconditions(msgspec.Struct):
+    uid: str | None = None
+    resourceVersion: str | None = None  # noqa: N815 - as on the wire
+
+
+class _DeleteBody(msgspec.Struct):
+    kind: str | None = None
+    preconditions: _Preconditions | None = None
+    propagationPolicy: str | None = None  # noqa: N815 - as on the wire
+    orphanDependents: bool | None = None  # noqa: N815 - as on the wire
+    dryRun: list[str] | None = None  # noqa: N815 - as on the wire
+
+
 def delete_options(query: Query, body: Mapping[str, Any] | None) -> DeleteOptions:
     """The options of delete, from the body when there is one. Raises StatusError (400 or 422)."""
     if body is None:
         orphan = flag(query, "orphanDependents") if "orphanDependents" in query else None
-        body = {
-            "propagationPolicy": first(query, "propagationPolicy") or None,
-            "dryRun": query.get("dryRun") or [],
-            "orphanDependents": orphan,
-        }
-    if body.get("kind", "DeleteOptions") != "DeleteOptions":
+        body = {"propagationPolicy": first(query, "propagationPolicy") or None, "orphanDependents": orphan}
+    try:
+        sent = msgspec.convert(body, _DeleteBody)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"DeleteOptions cannot be read: {error}") from None
+    if sent.kind not in (None, "", "DeleteOptions"):
         raise bad_request("decoded object cannot be converted to DeleteOptions")
-    wanted = body.get("preconditions") or {}
-    policy, orphan = body.get("propagationPolicy"), body.get("orphanDependents")
-    dry_run = [*(body.get("dryRun") or []), *(query.get("dryRun") or [])]
+    policy, orphan = sent.propagationPolicy, sent.orphanDependents
+    dry_run = [*(sent.dryRun or ()), *(query.get("dryRun") or ())]
     errors: list[FieldError] = []
     if policy and orphan is not None:
         detail = "orphanDependents and deletionPropagation cannot be both set"
@@ -214,6 +228,5 @@ def delete_options(query: Query, body: Mapping[str, Any] | None) -> DeleteOption
         raise invalid(META, "DeleteOptions", "", errors)
     if orphan is not None:
         policy = "Orphan" if orphan else "Background"
-    return DeleteOptions(
-        wanted.get("uid") or "", wanted.get("resourceVersion") or "", policy or "", bool(dry_run), orphan
-    )
+    wanted = sent.preconditions or _Preconditions()
+    return DeleteOptions(wanted.uid or "", wanted.resourceVersion or "", policy or "", bool(dry_run), orphan)

@@ -129,10 +129,11 @@ def _begin(cluster: Cluster, target: Target, change: Change, options: WriteOptio
         kind, target.namespace, target.name, target.subresource, old, options.manager, options.force, now
     )
     new = change.make(scene)
+    if why := meta.wrong_type(new["metadata"]):
+        raise change.unreadable(kind, why)
     generated = change.creates and _generate_name(new["metadata"])
     if change.creates:
-        name = new["metadata"].get("name")
-        target = Target(kind, target.namespace, name if isinstance(name, str) else "")
+        target = Target(kind, target.namespace, new["metadata"].get("name") or "")
     draft = Draft(cluster, target, change, options, user, now, live, old, new, generated=generated)
     if old is None:
         check_namespace(cluster, target)
@@ -143,7 +144,7 @@ def _begin(cluster: Cluster, target: Target, change: Change, options: WriteOptio
 
 def _generate_name(metadata: Object) -> bool:
     prefix = metadata.get("generateName")
-    if metadata.get("name") or not isinstance(prefix, str) or not prefix:
+    if metadata.get("name") or not prefix:
         return False
     metadata["name"] = meta.generated_name(prefix)
     return True
@@ -205,7 +206,7 @@ def _check_preconditions(draft: Draft) -> None:
     """What the client says about uid and resourceVersion has to be true of what is stored."""
     target, old = draft.target, draft.old
     kind, uid, version = target.kind, draft.metadata.get("uid"), draft.metadata.get("resourceVersion")
-    if version and not (isinstance(version, str) and version.isdecimal()):
+    if version and not version.isdecimal():
         raise bad_request(
             f"metadata.resourceVersion: Invalid value: {version!r}: must be a whole number as text"
         )
