@@ -20,7 +20,7 @@ lint: $(DEV) ## style, format, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV) tools ## measure issuance against the embedded server
 	$(BIN)/python -m bench $(BENCH_ARGS)

@@ -23,7 +23,7 @@ from certwright.cli.parameters import ADDRESS, DURATION
     "--data-dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where state and kubeconfig live. [default: ~/.local/share/certwright, by $XDG_DATA_HOME]",
+    help="Where state and kubeconfig live. [default: certwright in $XDG_DATA_HOME or ~/.local/share]",
 )
 @click.option(
     "--listen",
