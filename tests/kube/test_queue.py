@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.kube.queue import Queue, QueueClosed, backoff
+from certwright.kube.queue import HEAD_START, Queue, QueueClosed, backoff
+from certwright.kube.schedule import Lane
 
 Virtual = Callable[[Any], Any]
 
@@ -93,6 +94,52 @@ def test_failures_of_one_key_double_its_delay_up_to_the_cap_and_delay_no_other_k
         assert queue.failures("bad") == 8
         queue.forget("bad")
         assert queue.fail("bad") <= 1
+
+    virtual(scenario())
+
+
+def test_a_key_whose_last_turn_failed_waits_in_a_lane_of_its_own(virtual: Virtual) -> None:
+    async def scenario() -> None:
+        queue: Queue[str] = Queue(base=1)
+        for key in ("bad", "good"):
+            queue.add(key)
+        assert await queue.get(Lane.HEALTHY) == "bad"
+        queue.fail("bad")
+        queue.done("bad")
+        healthy = asyncio.ensure_future(queue.get(Lane.HEALTHY))
+        failing = asyncio.ensure_future(queue.get(Lane.FAILING))
+        assert await healthy == "good"
+        began = now()
+        assert await failing == "bad"
+        assert 0.75 <= now() - began <= 1
+        queue.forget("bad")
+        queue.done("bad")
+        queue.add("bad")
+        assert await queue.get(Lane.HEALTHY) == "bad"
+
+    virtual(scenario())
+
+
+def test_what_was_begun_comes_before_what_is_new_but_not_before_what_has_waited_long(
+    virtual: Virtual,
+) -> None:
+    async def scenario() -> None:
+        queue: Queue[str] = Queue()
+        queue.add("waits long")
+        await asyncio.sleep(HEAD_START)
+        for key in ("begun", "new"):
+            queue.add(key)
+        turns = []
+        for _ in range(2):
+            turns.append(await queue.get())
+            queue.done(turns[-1])
+        assert turns == ["waits long", "begun"]
+        queue.add("begun")
+        assert await queue.get() == "begun"
+        queue.done("begun")
+        await asyncio.sleep(HEAD_START + 1)
+        queue.add("begun")
+        assert await queue.get() == "new"
 
     virtual(scenario())
 

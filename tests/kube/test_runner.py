@@ -86,6 +86,45 @@ def test_without_on_error_a_failed_key_is_logged_and_backs_off(
     assert "a failed, next try in" in caplog.text
 
 
+def test_keys_that_take_long_to_fail_do_not_delay_others(virtual: Virtual) -> None:
+    """A hundred keys take ten seconds each to fail, again and again; the others take one to succeed."""
+
+    async def scenario() -> None:
+        queue: Queue[str] = Queue()
+        time = asyncio.get_running_loop().time
+        finished: list[float] = []
+        most = 0
+
+        async def handle(key: str) -> None:
+            nonlocal most
+            most = max(most, queue.running)
+            await asyncio.sleep(10 if key.startswith("bad") else 1)
+            if key.startswith("bad"):
+                raise ValueError("no good")
+            finished.append(time())
+
+        task = asyncio.ensure_future(run(queue, handle, 16, lambda key, _: void(queue.fail(key))))
+        for number in range(100):
+            queue.add(f"bad {number}")
+        await asyncio.sleep(71)
+        assert all(queue.failures(f"bad {number}") for number in range(100))
+        began = time()
+        for number in range(160):
+            queue.add(f"good {number}")
+        await asyncio.sleep(60)
+        assert len(finished) == 160
+        assert max(finished) - began == pytest.approx(10)
+        assert most == 20
+        assert max(queue.failures(f"bad {number}") for number in range(100)) > 1
+        task.cancel()
+
+    virtual(scenario())
+
+
+def void(_: object) -> None:
+    """What on_error returns."""
+
+
 def test_closing_the_queue_lets_running_keys_finish(virtual: Virtual) -> None:
     async def scenario() -> None:
         queue: Queue[str] = Queue()

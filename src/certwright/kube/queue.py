@@ -1,6 +1,7 @@
 """The work queue of a controller: level-triggered keys, the earliest due time wins, back-off per key.
 
 It is not a rate limiter: no bucket is shared between keys, so what cannot succeed never delays what can.
+Keys that failed wait in a lane of their own; what was begun comes before what is new.
 It says when a key runs; `runner` says how many run at once.
 """
 
@@ -9,11 +10,15 @@ import contextlib
 import zlib
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from certwright.kube.schedule import Schedule
+from certwright.kube.schedule import Lane, Schedule
 
 K = TypeVar("K", bound=Hashable)
+
+HEAD_START: Final = 30.0
+"""Seconds that a key which ran this recently goes ahead of others: work that takes several turns is finished
+before more is begun, and no new key waits longer for it than this."""
 
 
 class QueueClosed(Exception):  # noqa: N818 - says what happened, as StopIteration does
@@ -50,22 +55,32 @@ class Queue(Generic[K]):
         self._base = base
         self._cap = cap
         self._owns = owns
-        self._schedule: Schedule[K] = Schedule()
+        self._schedule: Schedule[K] = Schedule(self.lane)
         self._failures: dict[K, int] = {}
-        self._getters: deque[asyncio.Future[None]] = deque()
+        self._ran: dict[K, float] = {}
+        """When keys ended their last turn, the latest last."""
+        self._getters: deque[tuple[asyncio.Future[None], Lane | None]] = deque()
         self._idlers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def add(self, key: K) -> None:
         """Run `key` as soon as possible; if it runs now, once more afterwards."""
-        self.add_after(key, 0.0)
+        now = self._now()
+        ran = self._ran.get(key)
+        self._add(key, now if ran is None or ran < now - HEAD_START else now - HEAD_START)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Run `key` in `seconds` (at once if not positive), or earlier if it was due earlier."""
+        if seconds <= 0:
+            self.add(key)
+        else:
+            self._add(key, self._now() + seconds)
+
+    def _add(self, key: K, due: float) -> None:
         if self._closed or (self._owns is not None and not self._owns(key)):
             return
-        self._schedule.add(key, self._now() + max(0.0, seconds))
+        self._schedule.add(key, due)
         self._wake()
 
     def fail(self, key: K) -> float:
@@ -84,24 +99,36 @@ class Queue(Generic[K]):
         """How often `key` failed since it was last forgotten."""
         return self._failures.get(key, 0)
 
-    async def get(self) -> K:
-        """Wait for the key that has been due longest; the caller must call `done` with it.
+    def lane(self, key: K) -> Lane:
+        """Whether the last turn of `key` failed."""
+        return Lane.FAILING if key in self._failures else Lane.HEALTHY
+
+    async def get(self, lane: Lane | None = None) -> K:
+        """Wait for the key that has been due longest, of one lane or of all; `done` must be called with it.
 
         Raises QueueClosed once the queue is closed.
         """
         while True:
             if self._closed:
                 raise QueueClosed
-            key = self._schedule.pop(self._now())
+            key = self._schedule.pop(self._now(), lane)
             if key is not None:
                 self._wake()  # another key may be due as well, and the timer belongs to the next one
                 return key
-            await self._wait_turn()
+            await self._wait_turn(lane)
 
     def done(self, key: K) -> None:
         """Say that the work on `key` ended, well or not."""
+        self._note_run(key)
         self._schedule.done(key)
         self._wake()
+
+    def _note_run(self, key: K) -> None:
+        now = self._now()
+        self._ran.pop(key, None)
+        self._ran[key] = now
+        while self._ran[oldest := next(iter(self._ran))] < now - HEAD_START:
+            del self._ran[oldest]
 
     def look_again(self) -> None:
         """See what is due now: the clock was moved by hand, and timers know nothing of that."""
@@ -123,7 +150,7 @@ class Queue(Generic[K]):
         self._closed = True
         self._set_timer(None)
         self._wake_idlers()
-        for future in self._getters:
+        for future, _ in self._getters:
             if not future.done():
                 future.set_result(None)
 
@@ -146,9 +173,9 @@ class Queue(Generic[K]):
     def _now(self) -> float:
         return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
 
-    async def _wait_turn(self) -> None:
+    async def _wait_turn(self, lane: Lane | None) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._getters.append(future)
+        self._getters.append((future, lane))
         self._wake()
         try:
             await future
@@ -158,25 +185,29 @@ class Queue(Generic[K]):
             raise
         finally:
             with contextlib.suppress(ValueError):
-                self._getters.remove(future)
+                self._getters.remove((future, lane))
 
     def _wake(self) -> None:
-        """Let one waiting getter look if a key is due, otherwise set the timer for the next due time."""
+        """Let one waiting getter of each lane look if a key is due there, and set the timer for the next."""
         if self._closed:
             return
         now = self._now()
-        due = self._schedule.next_due()
-        if due is not None and due <= now:
-            self._wake_getter()
-            return
-        if not self._schedule.running:
+        upcoming: list[float] = []
+        for lane in Lane:
+            due = self._schedule.next_due(lane)
+            if due is not None and due <= now:
+                self._wake_getter(lane)
+            elif due is not None:
+                upcoming.append(due)
+        if self._schedule.is_idle(now):
             self._wake_idlers()
-        self._set_timer(None if due is None else due - now)
+        self._set_timer(min(upcoming) - now if upcoming else None)
 
-    def _wake_getter(self) -> None:
-        while self._getters:
-            future = self._getters.popleft()
-            if not future.done():
+    def _wake_getter(self, lane: Lane) -> None:
+        for getter in self._getters:
+            future, wanted = getter
+            if wanted in (None, lane) and not future.done():
+                self._getters.remove(getter)
                 future.set_result(None)
                 return
 

@@ -2,24 +2,39 @@
 
 A key is in at most one of three places: waiting for its due time, ready, or running. Adding a key that
 waits keeps the earlier of the two due times; adding a key that runs makes it run once more afterwards.
-Nothing is shared between keys: a key that fails for ever never delays another.
+Nothing is shared between keys: a key that fails for ever never delays another. Those that fail wait in a lane
+of their own, so that whoever runs keys can keep places free for the others.
 """
 
+import enum
 import heapq
 import itertools
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 
-class Schedule(Generic[K]):
-    """De-duplicated keys with due times. All times are seconds on one arbitrary, non-decreasing scale."""
+class Lane(enum.Enum):
+    """Where a key waits."""
 
-    def __init__(self) -> None:
+    HEALTHY = enum.auto()
+    FAILING = enum.auto()
+
+
+class Schedule(Generic[K]):
+    """De-duplicated keys with due times. All times are seconds on one arbitrary, non-decreasing scale.
+
+    `lane_of` is asked for a key's lane whenever the key begins to wait (default: all are healthy).
+    """
+
+    def __init__(self, lane_of: Callable[[K], Lane] = lambda _: Lane.HEALTHY) -> None:
         self._due: dict[K, float] = {}
-        self._heap: list[tuple[float, int, K]] = []
+        self._entries: dict[K, int] = {}
+        """Which entry of a heap is a waiting key's; all others are left over."""
+        self._heaps: dict[Lane, list[tuple[float, int, K]]] = {lane: [] for lane in Lane}
         self._running: set[K] = set()
+        self._lane_of = lane_of
         self._order = itertools.count()
 
     def add(self, key: K, due: float) -> None:
@@ -31,13 +46,19 @@ class Schedule(Generic[K]):
         if key not in self._running:
             self._push(key, due)
 
-    def pop(self, now: float) -> K | None:
-        """Take the key that has been due longest and mark it running; None when nothing is due."""
-        due = self.next_due()
-        if due is None or due > now:
+    def pop(self, now: float, lane: Lane | None = None) -> K | None:
+        """Take the key that has been due longest, of one lane or of all, and mark it running.
+
+        None when nothing is due.
+        """
+        lanes = [each for each in (Lane if lane is None else (lane,)) if self._settle(each)]
+        if not lanes:
             return None
-        key = heapq.heappop(self._heap)[2]
-        del self._due[key]
+        heap = min((self._heaps[each] for each in lanes), key=lambda heap: heap[0][:2])
+        if heap[0][0] > now:
+            return None
+        key = heapq.heappop(heap)[2]
+        del self._due[key], self._entries[key]
         self._running.add(key)
         return key
 
@@ -48,14 +69,10 @@ class Schedule(Generic[K]):
         if due is not None:
             self._push(key, due)
 
-    def next_due(self) -> float | None:
-        """The earliest due time of a key that is not running, None when there is none."""
-        while self._heap:
-            due, _, key = self._heap[0]
-            if self._due.get(key) == due and key not in self._running:
-                return due
-            heapq.heappop(self._heap)
-        return None
+    def next_due(self, lane: Lane | None = None) -> float | None:
+        """The earliest due time of a key that is not running, in one lane or in all; None without one."""
+        lanes = Lane if lane is None else (lane,)
+        return min((self._heaps[each][0][0] for each in lanes if self._settle(each)), default=None)
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing runs and nothing is due."""
@@ -75,4 +92,15 @@ class Schedule(Generic[K]):
         return key in self._due
 
     def _push(self, key: K, due: float) -> None:
-        heapq.heappush(self._heap, (due, next(self._order), key))
+        number = self._entries[key] = next(self._order)
+        heapq.heappush(self._heaps[self._lane_of(key)], (due, number, key))
+
+    def _settle(self, lane: Lane) -> bool:
+        """Drop what is left over from the top of a lane; whether anybody waits there."""
+        heap = self._heaps[lane]
+        while heap:
+            _, number, key = heap[0]
+            if self._entries.get(key) == number:
+                return True
+            heapq.heappop(heap)
+        return False
