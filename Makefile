@@ -39,7 +39,8 @@ clean: ## remove what the verbs above made, the data of `make run` included
 
 .PHONY: tools
 tools:
-	@if [ -x tools/install-test-tools.sh ]; then tools/install-test-tools.sh; fi
+	@tools/need.sh openssl
+	@tools/install-test-tools.sh
 
 $(RUN): requirements.lock pyproject.toml
 	tools/venv.sh requirements.lock
