@@ -15,6 +15,7 @@ from certwright.api.foreign import Secret
 from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, SECRETS, ManagedObjectMeta, ObjectMeta
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.held_keys import HeldKeys
+from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
 from certwright.controllers.secrets import Secrets, decode_facts
 from certwright.kube.client import Client
@@ -59,6 +60,7 @@ class Certificates:
     ) -> None:
         self._client = client
         self._certificates = certificates
+        self._objects = Objects(client, CERTIFICATES, Certificate, certificates)
         self._requests = requests
         self._secrets = secrets
         self._held = held
@@ -112,11 +114,7 @@ class Certificates:
 
     async def refresh(self, key: Key) -> None:
         """Take in the Certificate as it is now."""
-        namespace, name = key
-        try:
-            self._certificates.put(await self._client.get(CERTIFICATES, name, namespace, type_=Certificate))
-        except NotFound:
-            return
+        await self._objects.refresh(*key)
 
     async def _target(self, key: Key, certificate: Certificate) -> SecretFacts | None:
         namespace, name = key[0], certificate.spec.secret_name
@@ -143,20 +141,7 @@ class Certificates:
         ]
 
     async def _patch_status(self, world: CertificateWorld, action: actions.PatchStatus) -> None:
-        metadata = world.certificate.metadata
-        try:
-            updated = await self._client.merge_patch(
-                CERTIFICATES,
-                metadata.name,
-                metadata.namespace,
-                {"metadata": {"resourceVersion": metadata.resource_version}, "status": action.status},
-                type_=Certificate,
-                subresource="status",
-                field_manager=action.field_manager,
-            )
-        except NotFound:
-            raise Replan from None
-        self._certificates.put(updated)
+        await self._objects.patch_status(world.certificate, action)
 
     async def _generate_key(self, world: CertificateWorld, action: actions.GenerateKey) -> None:
         if action.algorithm == "RSA":

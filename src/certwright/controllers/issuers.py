@@ -7,11 +7,11 @@ from certwright.api.certmanager import ClusterIssuer, Issuer, IssuerRef
 from certwright.api.meta import CLUSTER_ISSUERS, ISSUERS, Resource
 from certwright.api.outcomes import Checked
 from certwright.controllers.engine import Retry
+from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
 from certwright.issuers.contract import Reader, Site
 from certwright.issuers.registry import ISSUER_TYPES
 from certwright.kube.client import Client
-from certwright.kube.errors import NotFound
 from certwright.kube.store import Store
 from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
@@ -74,7 +74,10 @@ class Issuers:
         events: PlanEvents,
         clock: Callable[[], datetime],
     ) -> None:
-        self._client = client
+        self._objects = {
+            kind: Objects(client, RESOURCES[kind], TYPES[kind], store)
+            for kind, store in lookup.stores.items()
+        }
         self._lookup = lookup
         self._reader = reader
         self._events = events
@@ -102,17 +105,13 @@ class Issuers:
         if isinstance(action, _CheckAgain):
             raise Retry(world.checked.message)
         if isinstance(action, actions.PatchStatus):
-            await self._patch_status(world, action)
+            await self._objects[world.kind].patch_status(world.issuer, action)
         self._events.emit(RESOURCES[world.kind], world.issuer, action.events)
 
     async def refresh(self, key: Key) -> None:
         """Take in the issuer as it is now."""
         kind, namespace, name = key
-        try:
-            issuer = await self._client.get(RESOURCES[kind], name, namespace or None, type_=TYPES[kind])
-        except NotFound:
-            return
-        self._lookup.stores[kind].put(issuer)
+        await self._objects[kind].refresh(namespace, name)
 
     async def _check(self, issuer: Issuer, kind: str) -> Checked:
         name = issuer_type_of(issuer)
@@ -127,22 +126,6 @@ class Issuers:
             return Checked(ready=False, reason="ErrInitIssuer", message=text, event="ErrInitIssuer")
         text = f"this version signs with issuers of type {', '.join(sorted(ISSUER_TYPES))}, not {name}"
         return Checked(ready=False, reason="UnsupportedIssuer", message=text, event="UnsupportedIssuer")
-
-    async def _patch_status(self, world: IssuerWorld, action: actions.PatchStatus) -> None:
-        metadata = world.issuer.metadata
-        try:
-            updated = await self._client.merge_patch(
-                RESOURCES[world.kind],
-                metadata.name,
-                metadata.namespace or None,
-                {"metadata": {"resourceVersion": metadata.resource_version}, "status": action.status},
-                type_=TYPES[world.kind],
-                subresource="status",
-                field_manager=action.field_manager,
-            )
-        except NotFound:
-            return
-        self._lookup.stores[world.kind].put(updated)
 
 
 class _CheckAgain(Action, frozen=True):

@@ -9,11 +9,11 @@ from certwright.api.meta import CERTIFICATE_REQUESTS
 from certwright.api.outcomes import Outcome, Pending, Permanent
 from certwright.controllers.engine import Retry
 from certwright.controllers.issuers import IssuerLookup
+from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
 from certwright.issuers.contract import Reader, Site
 from certwright.issuers.registry import ISSUER_TYPES
 from certwright.kube.client import Client
-from certwright.kube.errors import NotFound
 from certwright.kube.store import Store
 from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
@@ -39,8 +39,7 @@ class CertificateRequests:
         policy: Policy,
         clock: Callable[[], datetime],
     ) -> None:
-        self._client = client
-        self._requests = requests
+        self._objects = Objects(client, CERTIFICATE_REQUESTS, CertificateRequest, requests)
         self._issuers = issuers
         self._reader = reader
         self._events = events
@@ -49,7 +48,7 @@ class CertificateRequests:
 
     async def gather(self, key: Key) -> RequestWorld | None:
         """Read the world of a request: itself and the issuer it names."""
-        request = self._requests.get(*key)
+        request = self._objects.store.get(*key)
         if request is None:
             return None
         kind = issuer_key(request.spec.issuer_ref)[1]
@@ -65,18 +64,12 @@ class CertificateRequests:
             await self._sign(world, action)
             return
         if isinstance(action, actions.PatchStatus):
-            await self._patch_status(world, action)
+            await self._objects.patch_status(world.request, action)
         self._events.emit(CERTIFICATE_REQUESTS, world.request, action.events)
 
     async def refresh(self, key: Key) -> None:
         """Take in the request as it is now."""
-        namespace, name = key
-        try:
-            self._requests.put(
-                await self._client.get(CERTIFICATE_REQUESTS, name, namespace, type_=CertificateRequest)
-            )
-        except NotFound:
-            return
+        await self._objects.refresh(*key)
 
     async def _sign(self, world: RequestWorld, action: actions.Sign) -> None:
         outcome = await self._ask(world, action.issuer_type)
@@ -93,22 +86,6 @@ class CertificateRequests:
             return Permanent("UnsupportedIssuer", text)
         namespace = self._issuers.namespace_of(issuer, world.issuer_kind)
         return await signer.sign(world.request, Site(issuer, namespace, self._reader, self._clock()))
-
-    async def _patch_status(self, world: RequestWorld, action: actions.PatchStatus) -> None:
-        metadata = world.request.metadata
-        try:
-            updated = await self._client.merge_patch(
-                CERTIFICATE_REQUESTS,
-                metadata.name,
-                metadata.namespace,
-                {"metadata": {"resourceVersion": metadata.resource_version}, "status": action.status},
-                type_=CertificateRequest,
-                subresource="status",
-                field_manager=action.field_manager,
-            )
-        except NotFound:
-            return
-        self._requests.put(updated)
 
 
 def issuer_index(request: CertificateRequest) -> list[str]:
