@@ -73,7 +73,7 @@ def test_without_certificates_once_is_done_at_once(up: Up) -> None:
 
 
 def test_at_the_timeout_there_is_a_reason_for_each_certificate_that_is_not_ready(up: Up) -> None:
-    done = up.once("-f", up.examples, "-f", "-", "--timeout", "4s", stdin=MISSING_ISSUER)
+    done = up.once("-f", "-", "--timeout", "2s", stdin=MISSING_ISSUER)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith('certwright: error: Certificate "default/lonely" ')

@@ -21,6 +21,9 @@ from certwright.controllers.manager import Controllers
 from certwright.kube.store import Store
 
 
+DELETED = "deleted"
+
+
 class Row(msgspec.Struct, frozen=True):
     """One object: `Certificate shop/web`, whether it is Ready, and the rest of the story."""
 
@@ -119,7 +122,7 @@ async def changes(controllers: Controllers) -> AsyncGenerator[list[Row]]:
         present = new if new is not None else old
         if present is not None:
             row = row_of(kind, present)
-            changed[row.title] = row if new is not None else Row(row.title, False, "deleted")
+            changed[row.title] = row if new is not None else Row(row.title, False, DELETED)
             news.set()
 
     stores: tuple[tuple[str, Store[Any]], ...] = (
@@ -150,6 +153,8 @@ def make() -> Progress:
 
 
 def _line(row: Row) -> str:
+    if row.detail == DELETED:
+        return f"{row.title}: {DELETED}"
     state = "Ready" if row.ready else "not Ready"
     return f"{row.title}: {state}" + (f", {row.detail}" if row.detail else "")
 

@@ -20,8 +20,8 @@ REFRESH_SECONDS = 0.1
 class Table:
     """A table at the bottom of a terminal, redrawn as things change; other lines scroll above it."""
 
-    def __init__(self) -> None:
-        self._console = Console()
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._footer: list[str] = []
         self._rows: list[Row] = []
