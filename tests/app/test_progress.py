@@ -89,7 +89,7 @@ async def test_each_change_is_one_line() -> None:
         "Certificate shop/web: not Ready",
         "Certificate shop/web: not Ready, ready",
         "Certificate shop/web: Ready, until 2027-02-19 06:26",
-        "Certificate shop/web: not Ready, deleted",
+        "Certificate shop/web: deleted",
     ]
 
 

@@ -20,7 +20,6 @@ from certwright.api.meta import CERTIFICATES, CLUSTER_ISSUERS, ISSUERS
 from certwright.controllers.manager import Controllers
 from certwright.kube.store import Store
 
-
 DELETED = "deleted"
 
 
