@@ -26,11 +26,12 @@ SHARED = ("server", "any_server")
 
 
 class Server(Struct):
-    """An API server to test on."""
+    """An API server to test on: whether garbage is collected there, and whether others work on it as well."""
 
     connect: Callable[[], Transport]
     embedded: ApiServer | None = None
     collects_garbage: bool = True
+    is_shared: bool = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,10 +59,10 @@ async def any_server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     kubeconfig, assets = request.config.getoption("--kubeconfig"), os.environ.get("KUBEBUILDER_ASSETS")
     async with AsyncExitStack() as stack:
         if kubeconfig is not None:
-            yield _over_http(load_kubeconfig(kubeconfig))
+            yield _over_http(load_kubeconfig(kubeconfig), is_shared=True)
         elif assets:
             plane = await stack.enter_async_context(control_plane(Path(assets)))
-            yield _over_http(plane.config, plane.collects_garbage)
+            yield _over_http(plane.config, collects_garbage=plane.collects_garbage)
         else:
             embedded = await stack.enter_async_context(embedded_server(Clock()))
             yield Server(lambda: as_admin(embedded), embedded)
@@ -81,5 +82,5 @@ async def any_cluster(any_server: Server) -> AsyncIterator[Cluster]:
         yield made
 
 
-def _over_http(config: ClusterConfig, collects_garbage: bool = True) -> Server:
-    return Server(lambda: HttpTransport(config), collects_garbage=collects_garbage)
+def _over_http(config: ClusterConfig, *, collects_garbage: bool = True, is_shared: bool = False) -> Server:
+    return Server(lambda: HttpTransport(config), None, collects_garbage, is_shared)

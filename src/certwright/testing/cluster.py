@@ -16,7 +16,7 @@ Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` 
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -105,12 +105,14 @@ class Running:
         """End in good order: what they want to tell is told."""
         await self._end()
         await self.recorder.close()
+        await self.client.close()
 
     async def kill(self) -> None:
         """End at once, in the middle of whatever they do; all they know is lost."""
         self.tap.dead.set()
         await self._end()
         await self.recorder.close(grace=0)
+        await self.client.close()
 
     def syncs(self) -> int:
         """How many passes there were."""
@@ -198,17 +200,18 @@ class Cluster:
 
     async def until(self, type_: type[T], name: str, holds: Callable[[T], bool]) -> T:
         """Watch an object, which need not exist yet, until something holds of it."""
-        resource = RESOURCES[type_]
-        watcher: Watcher[Any] = Watcher(
-            self.client, resource, type_, self._where(resource), field_selector=f"metadata.name={name}"
-        )
-        async with aclosing(watcher.events()) as events:
-            async for event in events:
-                found: list[T] = event.objects if isinstance(event, Restarted) else [event.obj]
-                for obj in found:
-                    if not isinstance(event, Deleted) and holds(obj):
-                        return obj
+        async with aclosing(self._states(type_, name)) as states:
+            async for obj in states:
+                if obj is not None and holds(obj):
+                    return obj
         raise RuntimeError("a watch never ends")
+
+    async def until_gone(self, type_: type[Struct], name: str) -> None:
+        """Wait until there is no such object."""
+        async with aclosing(self._states(type_, name)) as states:
+            async for obj in states:
+                if obj is None:
+                    return
 
     async def until_ready(self, name: str) -> Certificate:
         """Wait until a Certificate is Ready and rests, while others are still busy."""
@@ -313,6 +316,19 @@ class Cluster:
         """Kill the controllers that still run."""
         for running in list(self.running):
             await self.kill(running)
+
+    async def _states(self, type_: type[T], name: str) -> AsyncGenerator[T | None]:
+        """An object as it is now and after every change, None while it does not exist."""
+        resource = RESOURCES[type_]
+        watcher: Watcher[Any] = Watcher(
+            self.client, resource, type_, self._where(resource), field_selector=f"metadata.name={name}"
+        )
+        async with aclosing(watcher.events()) as events:
+            async for event in events:
+                if isinstance(event, Restarted):
+                    yield next(iter(event.objects), None)
+                else:
+                    yield None if isinstance(event, Deleted) else event.obj
 
     def _where(self, resource: Resource, namespace: str = "") -> str | None:
         return (namespace or self.namespace) if resource.namespaced else None
