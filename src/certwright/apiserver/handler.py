@@ -27,7 +27,7 @@ from certwright.apiserver.kinds import Kind, Kinds, Object
 from certwright.apiserver.log import Closed, Log, WriteFailed
 from certwright.apiserver.paths import parse
 from certwright.apiserver.reviews import review
-from certwright.apiserver.status import StatusError, internal, unavailable, unknown_path
+from certwright.apiserver.status import StatusError, internal, not_implemented, unavailable, unknown_path
 from certwright.apiserver.verbs import serve
 from certwright.apiserver.wire import Request, Response
 
@@ -123,6 +123,8 @@ class ApiServer:
         if kind is not None:
             target = Target(kind, path.namespace, path.name, path.subresource)
             return await serve(self.cluster, kind, request, target)
+        if path.plural == "watch":
+            raise not_implemented("the /watch/ paths; use ?watch=true")
         reviewed = review(request, path)
         if reviewed is None:
             raise unknown_path(f"{path.plural} in {path.group or 'the core group'}/{path.version}")
