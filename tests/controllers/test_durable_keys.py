@@ -62,6 +62,7 @@ async def test_the_key_is_stored_before_the_request_when_the_issuer_is_missing(c
     assert parse_request(request.spec.request).public_key == key
     assert request.metadata.annotations["cert-manager.io/private-key-secret-name"] == secret.metadata.name
     writes = [(call.verb, call.resource) for call in running.tap.writes]
+    assert len(running.controllers.held_keys) == 0
     assert writes.index(("create", "secrets")) < writes.index(("create", "certificaterequests"))
 
 

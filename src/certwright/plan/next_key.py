@@ -50,11 +50,15 @@ def known(situation: Situation) -> PublicKey | None:
 
 
 def outlive_this_process(situation: Situation) -> None:
-    """Store the held key, unless a stored one is in use: something slow depends on it now."""
+    """Store the held key, since something slow depends on it now; once it is stored, hold it no longer."""
     held = situation.world.held_key
-    if held is not None and not situation.draft.fields.get("next_private_key_secret_name"):
-        situation.draft.before.append(StoreNextKey(held.name))
-        situation.draft.set("next_private_key_secret_name", held.name)
+    if held is None:
+        return
+    if situation.draft.fields.get("next_private_key_secret_name"):
+        situation.draft.after.append(ForgetKey())
+        return
+    situation.draft.before.append(StoreNextKey(held.name))
+    situation.draft.set("next_private_key_secret_name", held.name)
 
 
 def _adopt(situation: Situation) -> SecretFacts | None:
