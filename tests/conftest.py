@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from msgspec import Struct
 from pytest_asyncio import is_async_test
 
@@ -23,6 +24,10 @@ from certwright.testing.cluster import Cluster, as_admin, embedded_server, own_n
 from certwright.testing.control_plane import control_plane
 
 SHARED = ("server", "any_server")
+
+# How long an example takes to draw says how busy the machine is, not whether the code is right.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 class Server(Struct):
