@@ -16,7 +16,7 @@ Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` 
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -93,13 +93,8 @@ class Running:
         self._task = asyncio.get_running_loop().create_task(self.controllers.run(), name="controllers")
 
     async def synced(self) -> None:
-        """Wait until the caches are filled; raises what ended the controllers before that, if anything."""
-        synced = asyncio.ensure_future(self.controllers.synced())
-        await asyncio.wait({synced, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            synced.cancel()
-            await self._task
-        await synced
+        """Wait until the caches are filled. Raises what ended the controllers before that, if anything."""
+        await self._while_running(self.controllers.synced())
 
     async def stop(self) -> None:
         """End in good order: what they want to tell is told."""
@@ -130,16 +125,20 @@ class Running:
 
     async def idle(self) -> None:
         """Wait until no key is due and every event is posted. Raises what ended the controllers."""
-        idle = asyncio.ensure_future(self.controllers.idle())
-        await asyncio.wait({idle, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            idle.cancel()
-            await self._task
+        await self._while_running(self.controllers.idle())
         await self.recorder.flush()
 
     def is_idle(self) -> bool:
         """Whether no key is due or being worked on."""
         return all(engine.queue.is_idle() for engine in self.controllers.engines)
+
+    async def _while_running(self, waiting: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(waiting)
+        await asyncio.wait({task, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            task.cancel()
+            await self._task
+        await task
 
     async def _end(self) -> None:
         self._task.cancel()
