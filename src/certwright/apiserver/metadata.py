@@ -9,13 +9,18 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from certwright.apiserver import field_errors as fe
 from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, go_quote, message_of
 from certwright.apiserver.kinds import Kind, Object
+from certwright.apiserver.label_rules import label_key_errors, label_value_errors
 
+_key_errors = lru_cache(maxsize=4096)(label_key_errors)
+_value_errors = lru_cache(maxsize=4096)(label_value_errors)
+"""Labels repeat from object to object."""
 ANNOTATIONS_LIMIT: Final = 256 * 1024
 """Bytes of all annotation keys and values together."""
 ORPHAN: Final = "orphan"
@@ -148,8 +153,8 @@ def _invalid(part: str, value: Any, complaints: list[str] | tuple[str, ...]) -> 
 def _label_errors(labels: dict[str, str]) -> list[FieldError]:
     found: list[FieldError] = []
     for key, value in labels.items():
-        found += _invalid("labels", key, names.label_key(key))
-        found += _invalid("labels", value, names.label_value(value))
+        found += _invalid("labels", key, _key_errors(key))
+        found += _invalid("labels", value, _value_errors(value))
     return found
 
 
@@ -157,7 +162,7 @@ def _annotation_errors(annotations: dict[str, str]) -> list[FieldError]:
     found: list[FieldError] = []
     size = 0
     for key, value in annotations.items():
-        found += _invalid("annotations", key, names.label_key(key.lower()))
+        found += _invalid("annotations", key, _key_errors(key.lower()))
         size += len(key.encode()) + len(value.encode())
     if size > ANNOTATIONS_LIMIT:
         text = message_of(fe.TOO_LONG, detail=fe.at_most_bytes(ANNOTATIONS_LIMIT))
@@ -189,7 +194,7 @@ def _owner_errors(owners: list[Object]) -> list[FieldError]:
 def _finalizer_errors(finalizers: list[str]) -> list[FieldError]:
     found: list[FieldError] = []
     for finalizer in finalizers:
-        found += _invalid("finalizers", finalizer, names.label_key(finalizer))
+        found += _invalid("finalizers", finalizer, _key_errors(finalizer))
     if ORPHAN in finalizers and FOREGROUND in finalizers:
         detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
         found += _invalid("finalizers", finalizers, [detail])

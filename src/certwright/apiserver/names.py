@@ -1,5 +1,4 @@
-"""Which names, label keys and label values Kubernetes allows, and its words for those it does not. No objects
-here.
+"""Which names of objects and data keys Kubernetes allows, and its words for those it does not. No objects here.
 
 Every function returns the complaints, none when all is well. Source:
 `k8s.io/apimachinery/pkg/api/validate/content`.
@@ -8,37 +7,25 @@ Every function returns the complaints, none when all is well. Source:
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN: Final = _LABEL + r"(\." + _LABEL + ")*"
 _DNS_1035: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
-_KEY: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_VALUE: Final = f"({_KEY})?"
 _DATA_KEY: Final = "[-._a-zA-Z0-9]+"
-
 _is_label = re.compile(_LABEL).fullmatch
 _is_subdomain = re.compile(_SUBDOMAIN).fullmatch
 _is_dns_1035 = re.compile(_DNS_1035).fullmatch
-_is_key = re.compile(_KEY).fullmatch
-_is_value = re.compile(_VALUE).fullmatch
 _is_data_key = re.compile(_DATA_KEY).fullmatch
 
 
-def _too_long(limit: int, unit: str = "characters") -> str:
-    return f"must be no more than {limit} {unit}"
+def _too_long(limit: int) -> str:
+    return f"must be no more than {limit} characters"
 
 
 def _pattern(message: str, pattern: str, *examples: str) -> str:
     shown = "  or ".join(f"'{example}'," for example in examples)
     return f"{message} (e.g. {shown} regex used for validation is '{pattern}')"
-
-
-def _key_pattern(prefix: str) -> str:
-    message = "must consist of alphanumeric characters, '-', '_' or '.', "
-    message += "and must start and end with an alphanumeric"
-    return prefix + _pattern(message + " character", _KEY, "MyName", "my.name", "123-abc")
 
 
 def dns_label(name: str) -> list[str]:
@@ -89,42 +76,6 @@ def path_segment(name: str) -> list[str]:
     if name in (".", ".."):
         return [f"may not be '{name}'"]
     return [f"may not contain '{char}'" for char in "/%" if char in name]
-
-
-@lru_cache(maxsize=4096)
-def label_key(key: str) -> tuple[str, ...]:
-    """A label key, annotation key (in lower case) or finalizer."""
-    prefix, slash, name = key.rpartition("/")
-    if "/" in prefix:
-        return (
-            _key_pattern("a valid label key ") + " with an optional DNS subdomain prefix and '/' "
-            "(e.g. 'example.com/MyName')",
-        )
-    found: list[str] = []
-    if slash and not prefix:
-        found.append("prefix part must be non-empty")
-    elif slash:
-        found.extend("prefix part " + message for message in dns_subdomain(prefix))
-    if not name:
-        found.append("name part must be non-empty")
-    elif len(name) > 63:
-        found.append("name part " + _too_long(63, "bytes"))
-    if not _is_key(name):
-        found.append(_key_pattern("name part "))
-    return tuple(found)
-
-
-@lru_cache(maxsize=4096)
-def label_value(value: str) -> tuple[str, ...]:
-    """A label value."""
-    found = [_too_long(63, "bytes")] if len(value) > 63 else []
-    if not _is_value(value):
-        message = (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-            "and must start and end with an alphanumeric character"
-        )
-        found.append(_pattern(message, _VALUE, "MyValue", "my_value", "12345"))
-    return tuple(found)
 
 
 def data_key(key: str) -> list[str]:
