@@ -1,4 +1,4 @@
-"""Which names of objects and data keys Kubernetes allows, and its words for those it does not. No objects here.
+"""Which names of objects and data keys Kubernetes allows, and its words for those it does not.
 
 Every function returns the complaints, none when all is well. Source:
 `k8s.io/apimachinery/pkg/api/validate/content`.
