@@ -163,10 +163,15 @@ class _Scene:
         await asyncio.gather(*(follower.compare() for follower in self.followers))
         for follower in self.followers:
             self._check_acknowledged(follower)
-        async with asyncio.timeout(20):
-            while not self._is_exported():  # noqa: ASYNC110 - files tell nobody
-                await asyncio.sleep(0.1)
+        await self._wait_for_files()
         self.files.read_all()
+
+    async def _wait_for_files(self) -> None:
+        for _ in range(100):
+            if self._is_exported():
+                return
+            await asyncio.sleep(0.1)
+        self.ledger.complain("the exported files are not what the Secrets hold")
 
     def _check_acknowledged(self, follower: Follower) -> None:
         missed = self.ledger.unwatched(follower.plural, follower.since, follower.gaps)

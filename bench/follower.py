@@ -51,9 +51,8 @@ class Follower:
     async def compare(self) -> None:
         """List, and complain about every object that the watch has told otherwise. Raises ApiError."""
         objects, version = await self._fetch()
-        async with asyncio.timeout(20):
-            while self.version < version and not await self._is_quiet():
-                pass
+        while self.version < version and not await self._is_quiet():
+            pass
         for key in objects.keys() | self.objects.keys():
             listed, watched = (_version(found.get(key)) for found in (objects, self.objects))
             if listed != watched and max(listed, watched) <= version:

@@ -44,7 +44,7 @@ class Ledger:
 
     def complain(self, text: str) -> None:
         """Write down that something is wrong."""
-        if len(self.complaints) < _MOST_COMPLAINTS:
+        if len(self.complaints) < _MOST_COMPLAINTS and text not in self.complaints:
             self.complaints.append(text)
 
     def saw(self, plural: str, obj: Object) -> int:

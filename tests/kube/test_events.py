@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,10 @@ import pytest
 from certwright.api.foreign import Event, ObjectReference, PartialObject
 from certwright.api.meta import CERTIFICATES, CLUSTER_ISSUERS, EVENTS, ObjectMeta
 from certwright.kube.client import Client
-from certwright.kube.events import EventRecorder, reference
+from certwright.kube.events import BUSY, EventRecorder, reference
 from certwright.kube.queue import Queue
+from certwright.kube.requests import Request
+from certwright.kube.transport import Response
 
 WEB = PartialObject(metadata=ObjectMeta(name="web", namespace="default", uid="u1", resource_version="7"))
 ABOUT = reference(CERTIFICATES, WEB)
@@ -176,6 +179,34 @@ async def test_a_server_that_is_away_blocks_nobody_and_gets_the_events_later(
     assert len({json.loads(body)["metadata"]["name"] for body in peer.bodies[:4]}) == 1
     assert recorder.dropped == 0
     await recorder.close()
+
+
+@pytest.mark.parametrize(("others", "at_once"), [(BUSY, 1), (0, 5)], ids=["busy", "quiet"])
+async def test_while_other_calls_are_under_way_events_are_posted_one_at_a_time(
+    direct: Client, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch, others: int, at_once: int
+) -> None:
+    most = under_way = 0
+    send = direct.transport.send
+
+    async def slowly(request: Request) -> Response:
+        nonlocal most, under_way
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        under_way -= 1
+        return await send(request)
+
+    monkeypatch.setattr(direct.transport, "send", slowly)
+    with contextlib.ExitStack() as calls:
+        for _ in range(others):
+            calls.enter_context(direct.in_flight)
+        for number in range(5):
+            metadata = ObjectMeta(name=f"web-{number}", namespace="default", uid=f"u{number}")
+            say(recorder, about=reference(CERTIFICATES, PartialObject(metadata=metadata)))
+        await recorder.flush()
+    assert most == at_once
+    assert len(await posted(direct)) == 5
 
 
 async def test_an_event_whose_answer_was_lost_is_not_posted_twice(

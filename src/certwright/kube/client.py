@@ -60,6 +60,31 @@ class Calls:
         )
 
 
+class InFlight:
+    """How many calls wait for their answer, watches aside; what can wait may wait until there are fewer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def fewer(self) -> None:
+        """Wait until the next call has ended; at once when there is none."""
+        if self.count:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A part of a list; `continue_` is empty on the last page."""
 
@@ -102,6 +127,7 @@ class Client:
     ) -> None:
         self.transport = transport
         self.calls = Calls()
+        self.in_flight = InFlight()
         self._user_agent = user_agent
         self._clock = clock or (lambda: datetime.now(UTC))
         self._timeout = timeout
@@ -342,8 +368,9 @@ class Client:
     async def _attempt(self, request: Request) -> bytes:
         seconds = self._timeout * (_LIST_PATIENCE if request.verb == "list" else 1)
         try:
-            async with asyncio.timeout(seconds):
-                response = await self.transport.send(request)
+            with self.in_flight:
+                async with asyncio.timeout(seconds):
+                    response = await self.transport.send(request)
         except TimeoutError:
             self._count(request, 0)
             raise Unreachable(message=f"{request.call}: no answer within {seconds:g} s") from None

@@ -1,8 +1,8 @@
 """Kubernetes Events (core/v1) about what was done to an object. They are a courtesy to readers, never state.
 
 Recording never waits and never fails: a background task posts, in order for each object and a few objects at
-a time, and gives up on what an API server will not take. Memory is bounded: events beyond the limit are
-dropped and counted.
+a time, and gives up on what an API server will not take. While calls that matter are under way it posts one
+event at a time. Memory is bounded: events beyond the limit are dropped and counted.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 REPEAT_WINDOW: Final = timedelta(minutes=10)
 """An identical event this soon after the last one raises its count instead of making a new object."""
+
+BUSY: Final = 4
+"""So many other calls in flight, and events are posted one at a time."""
 
 _REMEMBERED: Final = 4096
 _ATTEMPTS: Final = 5
@@ -93,7 +96,7 @@ class EventRecorder:
         client: Client,
         clock: Callable[[], datetime] | None = None,
         *,
-        concurrency: int = 4,
+        concurrency: int = 8,
         limit: int = 10_000,
     ) -> None:
         self.dropped = 0
@@ -105,6 +108,7 @@ class EventRecorder:
         self._waiting: dict[_Key, deque[_Entry]] = {}
         self._posted: OrderedDict[_Identity, _Posted] = OrderedDict()
         self._outstanding = 0
+        self._posting = 0
         self._settled = asyncio.Event()
         self._settled.set()
         self._last_stamp = 0
@@ -153,7 +157,9 @@ class EventRecorder:
         """Post the events of one object in order, until one fails for now."""
         waiting = self._waiting.get(key)
         while waiting:
+            await self._turn()
             entry = waiting.popleft()
+            self._posting += 1
             try:
                 await self._post(entry)
             except (Forbidden, Invalid, NotFound) as error:  # its namespace is going away, or it is no good
@@ -164,9 +170,17 @@ class EventRecorder:
                     self._queue.fail(key)
                     return
                 self._drop(error.message)
+            finally:
+                self._posting -= 1
             self._queue.forget(key)
             self._settle()
         self._waiting.pop(key, None)
+
+    async def _turn(self) -> None:
+        """Wait while others are busy, unless no event is being posted at all."""
+        others = self._client.in_flight
+        while self._posting and others.count - self._posting >= BUSY:
+            await others.fewer()
 
     async def _post(self, entry: _Entry) -> None:
         posted = self._posted.get(entry.identity)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
-from certwright.kube.schedule import Lane, Schedule
+from certwright.kube.schedule import LANES, Lane, Schedule
 
 K = TypeVar("K", bound=Hashable)
 
@@ -62,6 +62,7 @@ class Queue(Generic[K]):
         self._getters: deque[tuple[asyncio.Future[None], Lane | None]] = deque()
         self._idlers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due: float | None = None
         self._closed = False
 
     def add(self, key: K) -> None:
@@ -192,16 +193,18 @@ class Queue(Generic[K]):
         if self._closed:
             return
         now = self._now()
-        upcoming: list[float] = []
-        for lane in Lane:
+        upcoming: float | None = None
+        for lane in LANES:
             due = self._schedule.next_due(lane)
-            if due is not None and due <= now:
+            if due is None:
+                continue
+            if due <= now:
                 self._wake_getter(lane)
-            elif due is not None:
-                upcoming.append(due)
-        if self._schedule.is_idle(now):
+            elif upcoming is None or due < upcoming:
+                upcoming = due
+        if self._idlers and self._schedule.is_idle(now):
             self._wake_idlers()
-        self._set_timer(min(upcoming) - now if upcoming else None)
+        self._set_timer(upcoming)
 
     def _wake_getter(self, lane: Lane) -> None:
         for getter in self._getters:
@@ -217,9 +220,16 @@ class Queue(Generic[K]):
             if not future.done():
                 future.set_result(None)
 
-    def _set_timer(self, delay: float | None) -> None:
+    def _set_timer(self, due: float | None) -> None:
+        if due == self._timer_due:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if delay is not None:
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+        self._timer_due = due
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(due - self._now(), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = self._timer_due = None
+        self._wake()

@@ -15,11 +15,14 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class Lane(enum.Enum):
+class Lane(enum.IntEnum):
     """Where a key waits."""
 
-    HEALTHY = enum.auto()
-    FAILING = enum.auto()
+    HEALTHY = 0
+    FAILING = 1
+
+
+LANES = tuple(Lane)
 
 
 class Schedule(Generic[K]):
@@ -32,7 +35,7 @@ class Schedule(Generic[K]):
         self._due: dict[K, float] = {}
         self._entries: dict[K, int] = {}
         """Which entry of a heap is a waiting key's; all others are left over."""
-        self._heaps: dict[Lane, list[tuple[float, int, K]]] = {lane: [] for lane in Lane}
+        self._heaps: tuple[list[tuple[float, int, K]], ...] = tuple([] for _ in LANES)
         self._running: set[K] = set()
         self._lane_of = lane_of
         self._order = itertools.count()
@@ -51,11 +54,8 @@ class Schedule(Generic[K]):
 
         None when nothing is due.
         """
-        lanes = [each for each in (Lane if lane is None else (lane,)) if self._settle(each)]
-        if not lanes:
-            return None
-        heap = min((self._heaps[each] for each in lanes), key=lambda heap: heap[0][:2])
-        if heap[0][0] > now:
+        heap = self._first(lane)
+        if heap is None or heap[0][0] > now:
             return None
         key = heapq.heappop(heap)[2]
         del self._due[key], self._entries[key]
@@ -71,8 +71,8 @@ class Schedule(Generic[K]):
 
     def next_due(self, lane: Lane | None = None) -> float | None:
         """The earliest due time of a key that is not running, in one lane or in all; None without one."""
-        lanes = Lane if lane is None else (lane,)
-        return min((self._heaps[each][0][0] for each in lanes if self._settle(each)), default=None)
+        heap = self._first(lane)
+        return None if heap is None else heap[0][0]
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing runs and nothing is due."""
@@ -95,12 +95,21 @@ class Schedule(Generic[K]):
         number = self._entries[key] = next(self._order)
         heapq.heappush(self._heaps[self._lane_of(key)], (due, number, key))
 
-    def _settle(self, lane: Lane) -> bool:
-        """Drop what is left over from the top of a lane; whether anybody waits there."""
+    def _first(self, lane: Lane | None) -> list[tuple[float, int, K]] | None:
+        """The heap on top of which the key waits that is due first, in one lane or in all."""
+        if lane is not None:
+            return self._settled(lane)
+        healthy, failing = (self._settled(each) for each in LANES)
+        if healthy is None or failing is None:
+            return healthy or failing
+        return min(healthy, failing, key=lambda heap: heap[0][:2])
+
+    def _settled(self, lane: Lane) -> list[tuple[float, int, K]] | None:
+        """The heap of a lane, without left-over entries on top; None when nobody waits there."""
         heap = self._heaps[lane]
         while heap:
             _, number, key = heap[0]
             if self._entries.get(key) == number:
-                return True
+                return heap
             heapq.heappop(heap)
-        return False
+        return None
