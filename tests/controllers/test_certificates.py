@@ -1,5 +1,6 @@
 """The life of a Certificate: issued, renewed, changed, repaired; under a clock that is moved."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -125,6 +126,23 @@ async def test_never_asks_for_help_when_the_key_does_not_fit(ca: Cluster) -> Non
     await ca.settled()
     assert is_ready(await ca.certificate("web"))
     assert public_key_of_private((await ca.secret("web-tls")).data["tls.key"]).size == 384
+
+
+async def test_a_key_that_is_gone_before_anybody_was_told_is_made_anew(ca: Cluster) -> None:
+    """A watch that is late must not make the controllers run in circles on what they remember."""
+    await issued(ca, private_key=NEVER)
+    tap = ca.running[0].tap
+    tap.stall("secrets")
+    await ca.delete(Secret, "web-tls")
+    await ca.patch(Certificate, "web", {"spec": {"dnsNames": ["new.example"]}})
+    async with asyncio.timeout(30):
+        await ca.until(Certificate, "web", lambda found: is_ready(found) and found.status.revision == 2)
+    reads = [call for call in tap.calls if call.verb == "get"]
+    assert len(reads) <= 4
+    tap.resume("secrets")
+    await ca.settled()
+    assert is_ready(await ca.certificate("web"))
+    assert keys_match(await ca.secret("web-tls"))
 
 
 async def test_a_changed_spec_is_issued_again(ca: Cluster) -> None:

@@ -5,6 +5,7 @@ somebody else wrote: the object is read anew and planned again at once. Every ot
 this key alone. The plan says when to look again; everything else comes from changes in the stores.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from datetime import datetime
@@ -95,6 +96,7 @@ class Engine(Generic[K, W]):
             for action in plan.actions:
                 await self.controller.perform(world, action)
         except Replan:
+            await asyncio.sleep(0)  # calls into a server of this process may never wait: let the watches run
             self.queue.add(key)
             return
         except Conflict as error:

@@ -61,17 +61,23 @@ class Secrets:
 
     async def live_facts(self, namespace: str, name: str) -> SecretFacts | None:
         """The facts of a Secret as it is now, by one GET."""
+        known = self.labelled.get(namespace, name)
         try:
-            return await self._client.get(SECRETS, name, namespace, type_=decode_facts)
+            facts = await self._client.get(SECRETS, name, namespace, type_=decode_facts)
         except NotFound:
-            return None
+            facts = None
+        self._take_in(known, facts)
+        return facts
 
     async def live(self, namespace: str, name: str) -> Secret | None:
         """A whole Secret as it is now, by one GET. Do not keep it."""
+        known = self.labelled.get(namespace, name)
         try:
-            return await self._client.get(SECRETS, name, namespace, type_=decode_secret)
+            secret = await self._client.get(SECRETS, name, namespace, type_=decode_secret)
         except NotFound:
-            return None
+            secret = None
+        self._take_in(known, secret_facts(secret) if secret is not None else None)
+        return secret
 
     async def referred(self, namespace: str, name: str) -> Secret | None:
         """A Secret that an issuer refers to: read once, then only after it has changed."""
@@ -108,6 +114,13 @@ class Secrets:
         for key in list(self._followed):
             self._unfollow(key)
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take_in(self, known: SecretFacts | None, now: SecretFacts | None) -> None:
+        """Let the cache know what a read has shown, so that no plan is made on what is known to be old."""
+        if now is not None and now.metadata.labels.get(ann.PART_OF) == "true":
+            self.labelled.put(now)
+        elif known is not None:
+            self.labelled.remove(known)
 
     def _follow(self, key: Key) -> _Followed:
         namespace, name = key

@@ -48,11 +48,20 @@ class Tap:
         self.cue = cue
         self.dead = asyncio.Event()
         self._inner = inner
+        self._stalled: dict[str, asyncio.Event] = {}
 
     @property
     def writes(self) -> list[Call]:
         """The calls that changed objects, or tried to."""
         return [call for call in self.calls if call.is_write]
+
+    def stall(self, resource: str) -> None:
+        """Hold up the watches of a resource: what happens from now on is not told."""
+        self._stalled.setdefault(resource, asyncio.Event())
+
+    def resume(self, resource: str) -> None:
+        """Let the watches of a resource tell what they held up."""
+        self._stalled.pop(resource).set()
 
     async def send(self, request: Request) -> Response:
         """Pass a call on. Raises Unreachable on cue, and never returns once the line is dead."""
@@ -71,13 +80,19 @@ class Tap:
     async def stream(self, request: Request) -> AsyncIterator[Stream]:
         """Pass a watch on; it is noted when it is opened."""
         await self._unless_dead()
-        async with self._inner.stream(request) as stream:
-            self._note(request, stream[0])
-            yield stream
+        async with self._inner.stream(request) as (status, headers, chunks):
+            self._note(request, status)
+            yield status, headers, self._paced(request.resource, chunks)
 
     async def close(self) -> None:
         """Close the other transport."""
         await self._inner.close()
+
+    async def _paced(self, resource: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            while (stalled := self._stalled.get(resource)) is not None:
+                await stalled.wait()
+            yield chunk
 
     async def _pass(self, request: Request) -> Response:
         response = await self._inner.send(request)
