@@ -255,6 +255,21 @@ async def test_a_secret_that_lost_its_label_is_still_found(ca: Cluster) -> None:
     assert (await ca.certificate("web")).status.revision == 1
 
 
+async def test_a_secret_that_lost_its_label_behind_a_late_watch_is_known_again(ca: Cluster) -> None:
+    await issued(ca)
+    label = "controller.cert-manager.io/fao"
+    (running,) = ca.running
+    running.tap.stall("secrets")
+    await ca.patch(Secret, "web-tls", {"metadata": {"labels": {label: None}}})
+    await ca.patch(Certificate, "web", {"spec": {"secretTemplate": {"labels": {"team": "a"}}}})
+    repaired = await ca.until(Secret, "web-tls", lambda s: s.metadata.labels == {label: "true", "team": "a"})
+    running.tap.resume("secrets")
+    await ca.settled()
+    known = running.controllers.secrets.labelled.get(repaired.metadata.namespace, "web-tls")
+    assert known is not None
+    assert known.metadata.resource_version == repaired.metadata.resource_version
+
+
 async def test_a_template_is_kept_in_step(ca: Cluster) -> None:
     await issued(ca, secret_template=SecretTemplate(labels={"a": "1"}, annotations={"b": "2"}))
     await ca.patch(Certificate, "web", {"spec": {"secretTemplate": {"labels": {"a": None, "c": "3"}}}})

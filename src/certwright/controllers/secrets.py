@@ -119,6 +119,8 @@ class Secrets:
         """Let the cache know what a read has shown, so that no plan is made on what is known to be old."""
         if now is not None and now.metadata.labels.get(ann.PART_OF) == "true":
             self.labelled.put(now)
+        elif now is not None and known is not None and now.metadata.uid == known.metadata.uid:
+            self.labelled.discard(now)  # it lost its label, and may get it back
         elif known is not None:
             self.labelled.remove(known)
 
