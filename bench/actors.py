@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bench.ledger import Ledger, Object
-from certwright.api.meta import CERTIFICATES, CONFIG_MAPS, SECRETS, Resource
+from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, CONFIG_MAPS, SECRETS, Resource
 from certwright.kube import requests
 from certwright.kube.client import Client
 from certwright.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, ServerUnavailable, Unreachable
@@ -65,10 +65,14 @@ class Writer:
         request = requests.patch(resource, name, encoded, self.namespace, subresource=subresource)
         return await self._write(resource, request)
 
-    async def delete(self, resource: Resource, name: str) -> bool:
-        """Delete an object; False when there was none. Raises InDoubt, ApiError."""
+    async def delete(self, resource: Resource, name: str, version: str | None = None) -> bool:
+        """Delete an object, at this version only if one is given; False when there was none.
+
+        Raises InDoubt, ApiError.
+        """
+        request = requests.delete(resource, name, self.namespace, resource_version=version)
         try:
-            await self._answer(self._client.send(requests.delete(resource, name, self.namespace)))
+            await self._answer(self._client.send(request))
         except NotFound:
             return False
         return True
@@ -155,7 +159,8 @@ class Owner:
         names = list(self._manifests)
         for name in names:
             await self._attempt(name, self._renew)
-        steps = [self._renew] * 4 + [self._edit] * 3 + [self._lose_secret] * 2 + [self._delete]
+        steps = [self._renew] * 4 + [self._edit] * 3 + [self._lose_secret] * 2
+        steps += [self._lose_request, self._delete]
         while True:
             await self._attempt(self._rng.choice(names), self._rng.choice(steps))
             await asyncio.sleep(self._rng.uniform(0, 0.2))
@@ -252,6 +257,16 @@ class Owner:
     async def _lose_secret(self, name: str, found: Object) -> None:
         del found
         await self._writer.delete(SECRETS, f"{name}-tls")
+
+    async def _lose_request(self, name: str, found: Object) -> None:
+        """Delete the request of an issuance under way; one that is final stays, nobody would replace it."""
+        revision = found.get("status", {}).get("revision", 0) + 1
+        request = await self._writer.get(CERTIFICATE_REQUESTS, f"{name}-{revision}")
+        conditions = (request or {}).get("status", {}).get("conditions", [])
+        if request is None or any(each["type"] == "Ready" for each in conditions):
+            return
+        version = request["metadata"]["resourceVersion"]
+        await self._writer.delete(CERTIFICATE_REQUESTS, request["metadata"]["name"], version)
 
     def _next_name(self, name: str) -> str:
         self._edits += 1

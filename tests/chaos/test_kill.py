@@ -24,6 +24,7 @@ def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(3600)
 def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     options = chaos.Options(
         kills=int(os.environ.get("CHAOS_KILLS", "200")),
