@@ -64,13 +64,15 @@ async def run(options: Options, directory: Path) -> Report:
     rng = random.Random(options.seed)
     manifests = directory / "authorities.yaml"
     manifests.write_text(busy.authorities())
-    server = Up(directory, manifests)
+    export = directory / "export"
+    server = Up(directory, manifests, export=export)
     began = time.monotonic()
     try:
         server.start()
         await server.answering()
         async with AsyncExitStack() as stack:
-            scene = await _Scene.open(stack, options, server, rng)
+            scene = _Scene(options, server, export, rng)
+            await scene.enter(stack)
             await scene.torment()
             await scene.settle()
             return scene.report(time.monotonic() - began)
@@ -81,12 +83,12 @@ async def run(options: Options, directory: Path) -> Report:
 class _Scene:
     """Everyone who takes part."""
 
-    def __init__(self, options: Options, server: Up, rng: random.Random) -> None:
+    def __init__(self, options: Options, server: Up, export: Path, rng: random.Random) -> None:
         self.options = options
         self.server = server
         self.rng = rng
         self.ledger = Ledger()
-        self.files = exported.Reader(server.export)
+        self.files = exported.Reader(export)
         self.followers: list[Follower] = []
         self.owners: list[Owner] = []
         self.counters: list[Counter] = []
@@ -96,27 +98,26 @@ class _Scene:
         self._tasks: list[asyncio.Task[None]] = []
         self._busy: list[asyncio.Task[None]] = []
 
-    @classmethod
-    async def open(cls, stack: AsyncExitStack, options: Options, server: Up, rng: random.Random) -> "_Scene":
-        scene = cls(options, server, rng)
+    async def enter(self, stack: AsyncExitStack) -> None:
+        """Everyone begins; leaving the stack ends them."""
+        options, server, rng = self.options, self.server, self.rng
         client = await stack.enter_async_context(cluster.connect(server.kubeconfig))
         for resource in (SECRETS, CERTIFICATES, CERTIFICATE_REQUESTS, CONFIG_MAPS, EVENTS):
             watching = await stack.enter_async_context(cluster.connect(server.kubeconfig))
-            scene.followers.append(Follower(watching, resource, scene.ledger))
-        writer = Writer(client, scene.ledger, NAMESPACE)
+            self.followers.append(Follower(watching, resource, self.ledger))
+        writer = Writer(client, self.ledger, NAMESPACE)
         manifests = [busy.certificate(number, NAMESPACE) for number in range(options.certificates)]
         for number in range(min(OWNERS, options.certificates)):
             mine = manifests[number::OWNERS]
-            scene.owners.append(Owner(writer, mine, random.Random(rng.random())))
+            self.owners.append(Owner(writer, mine, random.Random(rng.random())))
         for number in range(COUNTERS):
-            scene.counters.append(Counter(writer, f"counter-{number}", random.Random(rng.random())))
-        scene._tasks = [asyncio.create_task(each.run()) for each in scene.followers]
-        scene._tasks.append(asyncio.create_task(scene.files.run()))
-        scene._busy = [asyncio.create_task(each.run()) for each in scene.owners]
-        scene._busy += [asyncio.create_task(each.run()) for each in scene.counters]
-        stack.push_async_callback(_cancel, scene._tasks)
-        stack.push_async_callback(_cancel, scene._busy)
-        return scene
+            self.counters.append(Counter(writer, f"counter-{number}", random.Random(rng.random())))
+        self._tasks = [asyncio.create_task(each.run()) for each in self.followers]
+        self._tasks.append(asyncio.create_task(self.files.run()))
+        self._busy = [asyncio.create_task(each.run()) for each in self.owners]
+        self._busy += [asyncio.create_task(each.run()) for each in self.counters]
+        stack.push_async_callback(_cancel, self._tasks)
+        stack.push_async_callback(_cancel, self._busy)
 
     async def torment(self) -> None:
         """Kill and restart. A third of the kills come before the server answers, wherever it then is."""

@@ -109,17 +109,19 @@ def environment() -> dict[str, str]:
 
 
 class Up(Server):
-    """`certwright up`; `manifests` are handed to it with -f at every start."""
+    """`certwright up`; `manifests` are handed to it with -f at every start, `export` with --export."""
 
-    def __init__(self, directory: Path, *manifests: Path) -> None:
+    def __init__(self, directory: Path, *manifests: Path, export: Path | None = None) -> None:
         super().__init__(directory)
-        self.export = directory / "export"
         self._manifests = manifests
+        self._export = export
 
     def command(self) -> list[str]:
         """What is started, after the name of the interpreter."""
         command = ["-m", "certwright", "up", "--listen", f"127.0.0.1:{self.port}"]
-        command += ["--data-dir", str(self.data), "--export", str(self.export)]
+        command += ["--data-dir", str(self.data)]
+        if self._export is not None:
+            command += ["--export", str(self._export)]
         for manifest in self._manifests:
             command += ["-f", str(manifest)]
         return command

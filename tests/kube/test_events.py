@@ -1,16 +1,16 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from certwright.api.foreign import Event, ObjectReference, PartialObject
 from certwright.api.meta import CERTIFICATES, CLUSTER_ISSUERS, EVENTS, ObjectMeta
 from certwright.kube.client import Client
-from certwright.kube.events import BUSY, EventRecorder, reference
+from certwright.kube.events import BUSY, PATIENCE, EventRecorder, reference
 from certwright.kube.queue import Queue
 from certwright.kube.requests import Request
 from certwright.kube.transport import Response
@@ -181,32 +181,33 @@ async def test_a_server_that_is_away_blocks_nobody_and_gets_the_events_later(
     await recorder.close()
 
 
-@pytest.mark.parametrize(("others", "at_once"), [(BUSY, 1), (0, 5)], ids=["busy", "quiet"])
-async def test_while_other_calls_are_under_way_events_are_posted_one_at_a_time(
-    direct: Client, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch, others: int, at_once: int
-) -> None:
-    most = under_way = 0
-    send = direct.transport.send
+def test_events_wait_for_a_quiet_moment_but_not_for_ever(virtual: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        posts: list[float] = []
+        time = asyncio.get_running_loop().time
 
-    async def slowly(request: Request) -> Response:
-        nonlocal most, under_way
-        under_way += 1
-        most = max(most, under_way)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        under_way -= 1
-        return await send(request)
+        class Transport:
+            async def send(self, request: Request) -> Response:
+                posts.append(time())
+                return Response(201, {}, request.body)
 
-    monkeypatch.setattr(direct.transport, "send", slowly)
-    with contextlib.ExitStack() as calls:
-        for _ in range(others):
-            calls.enter_context(direct.in_flight)
-        for number in range(5):
-            metadata = ObjectMeta(name=f"web-{number}", namespace="default", uid=f"u{number}")
-            say(recorder, about=reference(CERTIFICATES, PartialObject(metadata=metadata)))
+        client = Client(cast("Any", Transport()))
+        recorder = EventRecorder(client)
+        began = time()
+        with contextlib.ExitStack() as calls:
+            for _ in range(BUSY):
+                calls.enter_context(client.in_flight)
+            say(recorder)
+            await asyncio.sleep(PATIENCE / 2)
+            assert posts == []
+            say(recorder, about=reference(CLUSTER_ISSUERS, WEB))
+            await asyncio.sleep(PATIENCE / 2 + 0.01)
+            assert posts == [pytest.approx(began + PATIENCE)]
         await recorder.flush()
-    assert most == at_once
-    assert len(await posted(direct)) == 5
+        assert posts[1] - began == pytest.approx(PATIENCE + 0.01)
+        await recorder.close()
+
+    virtual(scenario())
 
 
 async def test_an_event_whose_answer_was_lost_is_not_posted_twice(

@@ -1,8 +1,8 @@
 """Kubernetes Events (core/v1) about what was done to an object. They are a courtesy to readers, never state.
 
 Recording never waits and never fails: a background task posts, in order for each object and a few objects at
-a time, and gives up on what an API server will not take. While calls that matter are under way it posts one
-event at a time. Memory is bounded: events beyond the limit are dropped and counted.
+a time, and gives up on what an API server will not take. Where many other calls are under way, events wait a
+little for those to end. Memory is bounded: events beyond the limit are dropped and counted.
 """
 
 import asyncio
@@ -29,7 +29,9 @@ REPEAT_WINDOW: Final = timedelta(minutes=10)
 """An identical event this soon after the last one raises its count instead of making a new object."""
 
 BUSY: Final = 4
-"""So many other calls in flight, and events are posted one at a time."""
+"""So many other calls in flight, and an event waits for a quieter moment,"""
+PATIENCE: Final = 0.5
+"""but not longer than this, in seconds."""
 
 _REMEMBERED: Final = 4096
 _ATTEMPTS: Final = 5
@@ -177,10 +179,12 @@ class EventRecorder:
         self._waiting.pop(key, None)
 
     async def _turn(self) -> None:
-        """Wait while others are busy, unless no event is being posted at all."""
-        others = self._client.in_flight
-        while self._posting and others.count - self._posting >= BUSY:
-            await others.fewer()
+        """Let the calls go first that events tell of, for a while."""
+        calls = self._client.in_flight
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while calls.count - self._posting >= BUSY:
+                    await calls.fewer()
 
     async def _post(self, entry: _Entry) -> None:
         posted = self._posted.get(entry.identity)
