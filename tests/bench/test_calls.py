@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from bench.calls import AuditCalls, ClientCalls, Counts, MetricsCalls, quiet
 
+from bench.calls import AuditCalls, ClientCalls, Counts, MetricsCalls, quiet
 from certwright.kube.client import Calls
 
 

@@ -5,8 +5,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from bench.ledger import Ledger
 
+from bench.ledger import Ledger
 from certwright.pki import keys
 
 
