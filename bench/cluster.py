@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from certwright.api import conditions
 from certwright.api.certmanager import CertificateSpec, Issuer, IssuerRef, PrivateKey
 from certwright.api.crds import all_crds
 from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS, ISSUERS, NAMESPACES, SECRETS
@@ -91,11 +92,9 @@ async def make_ca_issuers(client: Client, namespace: str, count: int) -> list[st
         waiting = set(names)
         async for event in Watcher(client, ISSUERS, Issuer, namespace=namespace):
             seen = event.objects if isinstance(event, Restarted) else [event.obj]
-            waiting -= {issuer.metadata.name for issuer in seen if _is_ready(issuer)}
+            waiting -= {
+                issuer.metadata.name for issuer in seen if conditions.has(issuer.status.conditions, "Ready")
+            }
             if not waiting:
                 break
     return names
-
-
-def _is_ready(issuer: Issuer) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in issuer.status.conditions)

@@ -10,6 +10,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from certwright.api.annotations import TARGET_SECRET_MANAGER
 from certwright.api.certmanager import Certificate, CertificateRequest, CertificateSpec, Issuer
 from certwright.api.codec import convert, decode, encode
 from certwright.api.duration import parse_duration
@@ -144,7 +145,7 @@ class Worlds:
                 "f:annotations": {f"f:{key}": {} for key in annotations},
             },
         }
-        managed = [{"manager": target_secret.FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}]
+        managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
         meta = {
             "name": short.get("name", name),
             "namespace": "shop",

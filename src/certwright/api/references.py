@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from certwright.api.defaults import GROUP, ISSUER_KIND
 from certwright.api.wire import Wire, doc
 
 
@@ -20,6 +21,16 @@ class IssuerRef(Wire, frozen=True, kw_only=True):
         str,
         doc("API group of the issuer's kind; other groups are external issuers.", unset="cert-manager.io"),
     ] = ""
+
+
+def issuer_key(ref: IssuerRef) -> tuple[str, str, str]:
+    """(name, kind, group) with empty kind and group read as their defaults; equal for the same issuer."""
+    return ref.name, ref.kind or ISSUER_KIND, ref.group or GROUP
+
+
+def is_ours(ref: IssuerRef) -> bool:
+    """Whether a reference means an issuer of cert-manager.io, and not one of a foreign group."""
+    return issuer_key(ref)[2] == GROUP
 
 
 class SecretKeySelector(Wire, frozen=True, kw_only=True):

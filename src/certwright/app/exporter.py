@@ -11,6 +11,7 @@ from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
+from certwright.api.annotations import TLS_SECRET_TYPE
 from certwright.api.codec import decode
 from certwright.api.foreign import Secret
 from certwright.api.meta import SECRETS
@@ -22,8 +23,7 @@ from certwright.kube.watcher import Applied, Deleted, Restarted, Watcher
 
 log = logging.getLogger(__name__)
 
-TLS_TYPE = "kubernetes.io/tls"
-SELECTOR = f"type={TLS_TYPE}"
+SELECTOR = f"type={TLS_SECRET_TYPE}"
 RETRY_SECONDS = 5.0
 
 _decode = partial(decode, cls=Secret)
@@ -73,7 +73,7 @@ class Exporter:
                         self._gone(secret)
 
     def _take(self, secret: Secret) -> None:
-        if secret.type != TLS_TYPE or not is_complete(secret.data):
+        if secret.type != TLS_SECRET_TYPE or not is_complete(secret.data):
             return
         key = key_of(secret)
         version = version_of(secret) or 0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,7 +12,14 @@ from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, CertificateRequestSpec
 from certwright.api.duration import DurationError, format_duration, parse_duration
 from certwright.api.foreign import Secret
-from certwright.api.meta import CERTIFICATE_REQUESTS, CERTIFICATES, SECRETS, ManagedObjectMeta, ObjectMeta
+from certwright.api.meta import (
+    CERTIFICATE_REQUESTS,
+    CERTIFICATES,
+    SECRETS,
+    ManagedObjectMeta,
+    ObjectMeta,
+    Resource,
+)
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.held_keys import HeldKeys
 from certwright.controllers.objects import Objects
@@ -20,7 +27,7 @@ from certwright.controllers.recording import PlanEvents
 from certwright.controllers.secrets import Secrets, decode_facts
 from certwright.kube.client import Client
 from certwright.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
-from certwright.kube.store import Store
+from certwright.kube.store import HasMetadata, Store
 from certwright.pki import csr, keys
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
@@ -32,6 +39,7 @@ from certwright.plan.secret_facts import secret_facts
 from certwright.plan.situation import is_issuing
 from certwright.plan.world import CertificateWorld, Policy, SecretFacts
 
+T = TypeVar("T", bound=HasMetadata)
 Key = tuple[str, str]
 REQUEST_MANAGER = "cert-manager-certificates-request-manager"
 KEY_MANAGER = "cert-manager-certificates-key-manager"
@@ -59,7 +67,6 @@ class Certificates:
         executor: Executor,
     ) -> None:
         self._client = client
-        self._certificates = certificates
         self._objects = Objects(client, CERTIFICATES, Certificate, certificates)
         self._requests = requests
         self._secrets = secrets
@@ -83,7 +90,7 @@ class Certificates:
 
     async def gather(self, key: Key) -> CertificateWorld | None:
         """Read the world of a Certificate: from the stores, and its Secret live where it is not watched."""
-        certificate = self._certificates.get(*key)
+        certificate = self._objects.store.get(*key)
         if certificate is None:
             self._held.drop(key)
             self._absent.discard(key)
@@ -136,7 +143,7 @@ class Certificates:
         return [
             c
             for value in index
-            for c in self._certificates.by_index("secret", value)
+            for c in self._objects.store.by_index("secret", value)
             if c.metadata.uid != uid
         ]
 
@@ -232,24 +239,25 @@ class Certificates:
         raise Retry(f"CertificateRequest {name} exists and belongs to somebody else")
 
     async def _delete_request(self, world: CertificateWorld, action: actions.DeleteRequest) -> None:
-        namespace = _namespace(world)
-        if await self._delete(CERTIFICATE_REQUESTS, action.name, namespace, action.uid):
-            gone = self._requests.get(namespace, action.name)
-            if gone is not None and gone.metadata.uid == action.uid:
-                self._requests.remove(gone)
+        await self._delete(CERTIFICATE_REQUESTS, self._requests, _namespace(world), action)
 
     async def _delete_secret(self, world: CertificateWorld, action: actions.DeleteSecret) -> None:
-        namespace = _namespace(world)
-        if await self._delete(SECRETS, action.name, namespace, action.uid):
-            gone = self._secrets.labelled.get(namespace, action.name)
-            if gone is not None and gone.metadata.uid == action.uid:
-                self._secrets.labelled.remove(gone)
+        await self._delete(SECRETS, self._secrets.labelled, _namespace(world), action)
 
-    async def _delete(self, resource: Any, name: str, namespace: str, uid: str) -> bool:
+    async def _delete(
+        self,
+        resource: Resource,
+        store: Store[T],
+        namespace: str,
+        action: actions.DeleteRequest | actions.DeleteSecret,
+    ) -> None:
         try:
-            return await self._client.delete(resource, name, namespace, uid=uid)
+            is_gone = await self._client.delete(resource, action.name, namespace, uid=action.uid)
         except (NotFound, Conflict):
-            return True  # gone already, or a namesake that was never ours to delete
+            is_gone = True  # already, or a namesake has its place that was never ours to delete
+        known = store.get(namespace, action.name)
+        if is_gone and known is not None and known.metadata.uid == action.uid:
+            store.remove(known)
 
     async def _apply_secret(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
         version, data = await self._secret_data(world, action)
@@ -284,7 +292,7 @@ class Certificates:
             name,
             namespace,
             body,
-            field_manager=target_secret.FIELD_MANAGER,
+            field_manager=ann.TARGET_SECRET_MANAGER,
             type_=decode_facts,
         )
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from certwright.api import annotations as ann
 from certwright.api import conditions
 from certwright.api.certmanager import Certificate, CertificateRequest, Issuer, IssuerRef
 from certwright.api.codec import decode
@@ -23,16 +24,15 @@ from certwright.api.meta import (
     controlled_by,
 )
 from certwright.api.reasons import READY
+from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.certificates import owner_index
-from certwright.controllers.issuers import RESOURCES, TYPES
+from certwright.controllers.issuers import RESOURCES, TYPES, signs_at_once
 from certwright.controllers.secrets import LABELLED, decode_facts
-from certwright.issuers.registry import ISSUER_TYPES
 from certwright.kube.client import Client
 from certwright.kube.errors import NotFound
 from certwright.plan.actions import Check, Plan
 from certwright.plan.certificate import plan_certificate
-from certwright.plan.policies import is_ours, issuer_key
-from certwright.plan.request import is_ready, issuer_type_of, plan_request
+from certwright.plan.request import is_ready, plan_request
 from certwright.plan.world import CertificateWorld, Policy, RequestWorld, SecretFacts
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         SECRETS,
         namespace,
         type_=decode_facts,
-        label_selector=f"{LABELLED},cert-manager.io/next-private-key=true",
+        label_selector=f"{LABELLED},{ann.NEXT_PRIVATE_KEY}=true",
     )
     siblings = await client.list_(CERTIFICATES, namespace, type_=partial(decode, cls=Certificate))
     uid = certificate.metadata.uid
@@ -95,7 +95,7 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         requests=tuple(r for r in requests if uid in owner_index(r)),
         next_keys=tuple(s for s in labelled if controlled_by(s.metadata, uid)),
         rivals=tuple(c for c in siblings if c.spec.secret_name == spec.secret_name and c.metadata.uid != uid),
-        signs_in_process=issuer is not None and is_ready(issuer) and issuer_type_of(issuer) in ISSUER_TYPES,
+        signs_in_process=signs_at_once(issuer),
     )
 
 

@@ -3,7 +3,7 @@
 Never logged, never cached beyond the issuance: a key leaves as soon as its Secret is written.
 """
 
-from certwright.pki.keys import PublicKey, public_key_of_private
+from certwright.pki.keys import public_key_of_private
 from certwright.plan.world import HeldKey
 
 Key = tuple[str, str]
@@ -16,10 +16,10 @@ class HeldKeys:
         self._keys: dict[Key, tuple[HeldKey, bytes]] = {}
         self._by_secret: dict[Key, Key] = {}
 
-    def put(self, certificate: Key, name: str, pem: bytes, public: PublicKey | None = None) -> None:
+    def put(self, certificate: Key, name: str, pem: bytes) -> None:
         """Hold a key under the name its Secret would have. Raises PKIError if it is not one."""
         self.drop(certificate)
-        self._keys[certificate] = (HeldKey(name, public or public_key_of_private(pem)), pem)
+        self._keys[certificate] = (HeldKey(name, public_key_of_private(pem)), pem)
         self._by_secret[certificate[0], name] = certificate
 
     def get(self, certificate: Key) -> HeldKey | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from certwright.api.certmanager import ClusterIssuer, Issuer, IssuerRef
 from certwright.api.meta import CLUSTER_ISSUERS, ISSUERS, Resource
 from certwright.api.outcomes import Checked
+from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.engine import Retry
 from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
@@ -16,7 +17,6 @@ from certwright.kube.store import Store
 from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
 from certwright.plan.issuer import plan_issuer
-from certwright.plan.policies import issuer_key
 from certwright.plan.request import is_ready, issuer_type_of
 from certwright.plan.world import IssuerWorld
 
@@ -36,9 +36,9 @@ class IssuerLookup:
 
     def find(self, namespace: str, ref: IssuerRef) -> Issuer | None:
         """The issuer of our own group that `ref` means from `namespace`, or None."""
-        name, kind, group = issuer_key(ref)
+        name, kind, _ = issuer_key(ref)
         store = self.stores.get(kind)
-        if store is None or group != "cert-manager.io":
+        if store is None or not is_ours(ref):
             return None
         return store.get("" if kind == "ClusterIssuer" else namespace, name)
 
@@ -48,8 +48,7 @@ class IssuerLookup:
 
     def signs_at_once(self, namespace: str, ref: IssuerRef) -> bool:
         """Whether `ref` means a ready issuer of a type that signs in this process without waiting."""
-        issuer = self.find(namespace, ref)
-        return issuer is not None and is_ready(issuer) and issuer_type_of(issuer) in ISSUER_TYPES
+        return signs_at_once(self.find(namespace, ref))
 
     def secrets(self) -> set[tuple[str, str]]:
         """The Secrets that issuers refer to."""
@@ -130,6 +129,11 @@ class Issuers:
 
 class _CheckAgain(Action, frozen=True):
     """Come back after the key's backoff: what the issuer needs may appear without an event."""
+
+
+def signs_at_once(issuer: Issuer | None) -> bool:
+    """Whether an issuer is there, ready, and of a type that signs in this process without waiting."""
+    return issuer is not None and is_ready(issuer) and issuer_type_of(issuer) in ISSUER_TYPES
 
 
 def secret_names(issuer: Issuer) -> list[str]:

@@ -7,6 +7,7 @@ from certwright.api import annotations as ann
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.meta import CERTIFICATE_REQUESTS
 from certwright.api.outcomes import Outcome, Pending, Permanent
+from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.engine import Retry
 from certwright.controllers.issuers import IssuerLookup
 from certwright.controllers.objects import Objects
@@ -17,7 +18,6 @@ from certwright.kube.client import Client
 from certwright.kube.store import Store
 from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
-from certwright.plan.policies import issuer_key
 from certwright.plan.request import conclude, plan_request
 from certwright.plan.world import Policy, RequestWorld
 
@@ -90,8 +90,8 @@ class CertificateRequests:
 
 def issuer_index(request: CertificateRequest) -> list[str]:
     """Index of undecided requests by the issuer they wait for: `Kind/namespace/name`."""
-    name, kind, group = issuer_key(request.spec.issuer_ref)
-    if group != "cert-manager.io" or is_final(request):
+    name, kind, _ = issuer_key(request.spec.issuer_ref)
+    if not is_ours(request.spec.issuer_ref) or is_final(request):
         return []
     namespace = request.metadata.namespace if kind == "Issuer" else ""
     return [f"{kind}/{namespace}/{name}"]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from certwright.api.certmanager import CertificateRequest
+from certwright.api.defaults import DEFAULT_DURATION
 from certwright.api.duration import DurationError, parse_duration
 from certwright.api.foreign import Secret
 from certwright.api.outcomes import Checked, Outcome, Pending, Permanent, Signed
@@ -11,8 +12,6 @@ from certwright.pki import sign as signing
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError, TemplateError
 from certwright.pki.keys import public_key_of_private
-
-DEFAULT_DURATION = timedelta(days=90)
 
 
 async def check(site: Site) -> Checked:

@@ -6,9 +6,9 @@ Not a policy: what to do about a difference, and in which order to ask, is decid
 
 from collections.abc import Iterable
 
-from certwright.api.certmanager import CertificateRequest, CertificateSpec, IssuerRef, Subject
-from certwright.api.defaults import GROUP, ISSUER_KIND
+from certwright.api.certmanager import CertificateRequest, CertificateSpec, Subject
 from certwright.api.duration import DurationError, parse_nanoseconds
+from certwright.api.references import issuer_key
 from certwright.pki import csr, names, san
 from certwright.pki.certificate import CertificateFacts
 from certwright.pki.csr import RequestFacts
@@ -44,7 +44,7 @@ def request_mismatches(request: CertificateRequest, spec: CertificateSpec) -> li
         found.append("spec.usages")
     if asked.duration and spec.duration and _durations_differ(asked.duration, spec.duration):
         found.append("spec.duration")
-    if not same_issuer(asked.issuer_ref, spec.issuer_ref):
+    if issuer_key(asked.issuer_ref) != issuer_key(spec.issuer_ref):
         found.append("spec.issuerRef")
     return found
 
@@ -80,15 +80,6 @@ def _durations_differ(left: str, right: str) -> bool:
         return parse_nanoseconds(left) != parse_nanoseconds(right)
     except DurationError:
         return left != right
-
-
-def same_issuer(left: IssuerRef, right: IssuerRef) -> bool:
-    """Whether two references name one issuer; an empty kind is Issuer, an empty group cert-manager.io."""
-    return (
-        left.name == right.name
-        and (left.kind or ISSUER_KIND) == (right.kind or ISSUER_KIND)
-        and (left.group or GROUP) == (right.group or GROUP)
-    )
 
 
 def certificate_mismatches(facts: CertificateFacts, spec: CertificateSpec) -> list[str]:

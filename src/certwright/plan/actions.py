@@ -79,7 +79,6 @@ class CreateRequest(Action, frozen=True):
     """Create the CertificateRequest for a revision, its CSR signed with the next private key."""
 
     name: str
-    revision: int
     key_name: str
     labels: dict[str, str]
     annotations: dict[str, str]

@@ -130,7 +130,6 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
     text = f'Created new CertificateRequest resource "{name}"'
     create = CreateRequest(
         name,
-        revision,
         key_name,
         dict(metadata.labels),
         annotations

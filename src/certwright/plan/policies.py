@@ -11,14 +11,12 @@ from msgspec import Struct
 
 from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef
+from certwright.api.references import issuer_key
 from certwright.pki import csr, match, renewal
 from certwright.pki.errors import PKIError
 from certwright.pki.keys import violations as key_violations
 from certwright.plan.actions import Check
 from certwright.plan.world import SecretFacts
-
-DEFAULT_ISSUER_KIND = "Issuer"
-DEFAULT_ISSUER_GROUP = "cert-manager.io"
 
 
 class Violation(Struct, frozen=True):
@@ -80,14 +78,16 @@ def secret_issuer_annotations_mismatch(view: View) -> Violation | None:
     name = annotations.get(ann.ISSUER_NAME)
     kind = annotations.get(ann.ISSUER_KIND)
     group = annotations.get(ann.ISSUER_GROUP)
+    seen = IssuerRef(name=name or "", kind=kind or "", group=group or "")
+    wanted = view.certificate.spec.issuer_ref
     if name is None and kind is None and group is None:
-        matches = issuer_key(IssuerRef(name=""))[1:] == issuer_key(view.certificate.spec.issuer_ref)[1:]
+        matches = issuer_key(seen)[1:] == issuer_key(wanted)[1:]  # no name is any name
     else:
-        seen = IssuerRef(name=name or "", kind=kind or "", group=group or "")
-        matches = issuer_key(seen) == issuer_key(view.certificate.spec.issuer_ref)
+        matches = issuer_key(seen) == issuer_key(wanted)
     if matches:
         return None
-    previous = f"{kind or DEFAULT_ISSUER_KIND}.{group or DEFAULT_ISSUER_GROUP}/{name or ''}"
+    _, seen_kind, seen_group = issuer_key(seen)
+    previous = f"{seen_kind}.{seen_group}/{seen.name}"
     return Violation(
         "IncorrectIssuer", f'Issuing certificate as Secret was previously issued by "{previous}"'
     )
@@ -217,16 +217,6 @@ def evaluate(chain: Sequence[Rule], view: View) -> tuple[Violation | None, tuple
         if violation is not None:
             return violation, tuple(trace)
     return None, tuple(trace)
-
-
-def issuer_key(ref: IssuerRef) -> tuple[str, str, str]:
-    """(name, kind, group) with empty kind and group read as their defaults."""
-    return ref.name, ref.kind or DEFAULT_ISSUER_KIND, ref.group or DEFAULT_ISSUER_GROUP
-
-
-def is_ours(ref: IssuerRef) -> bool:
-    """Whether a reference means an issuer of this project's own group."""
-    return issuer_key(ref)[2] == DEFAULT_ISSUER_GROUP
 
 
 def go_list(items: Sequence[str]) -> str:

@@ -11,16 +11,16 @@ import msgspec
 
 from certwright.api import conditions
 from certwright.api.certmanager import CertificateRequest, CertificateRequestCondition, Issuer
+from certwright.api.defaults import GROUP
 from certwright.api.outcomes import Outcome, Pending, Permanent, Signed
+from certwright.api.references import is_ours, issuer_key
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
 from certwright.plan.actions import WARNING, Check, Emit, Event, PatchStatus, Plan, Sign
-from certwright.plan.policies import issuer_key
 from certwright.plan.world import Policy, RequestWorld
 
 APPROVER = "certificaterequests-approver"
 APPROVED_TEXT = "Certificate request has been approved by cert-manager.io"
-GROUP = "cert-manager.io"
 
 
 def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
@@ -28,17 +28,17 @@ def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
     request = world.request
     if request.metadata.deletion_timestamp is not None:
         return _done("request is not being deleted", "is being deleted")
-    if _is_true(request, "Denied"):
+    if conditions.has(request.status.conditions, "Denied"):
         return _deny(request, now)
-    if _is_true(request, "InvalidRequest"):
+    if conditions.has(request.status.conditions, "InvalidRequest"):
         return _done("request is valid", "was found invalid")
-    ready = conditions.find(request.status.conditions or (), "Ready")
+    ready = conditions.find(request.status.conditions, "Ready")
     if ready is not None and ready.reason in {"Failed", "Issued"}:
         return _done("request is undecided", f"is final: {ready.reason}")
-    approved = _is_true(request, "Approved")
+    approved = conditions.has(request.status.conditions, "Approved")
     approve = not approved and policy.approve
-    _, kind, group = issuer_key(request.spec.issuer_ref)
-    if group != GROUP:
+    kind = issuer_key(request.spec.issuer_ref)[1]
+    if not is_ours(request.spec.issuer_ref):
         return _foreign(request, now, approve=approve)
     if not approved and not approve:
         return _unapproved(world)
@@ -78,8 +78,7 @@ def issuer_type_of(issuer: Issuer | None) -> str:
 
 def is_ready(issuer: Issuer) -> bool:
     """Whether an issuer carries the condition Ready=True."""
-    ready = conditions.find(issuer.status.conditions or (), "Ready")
-    return ready is not None and ready.status == "True"
+    return conditions.has(issuer.status.conditions, "Ready")
 
 
 def _blocked(world: RequestWorld, kind: str) -> Pending | None:
@@ -108,7 +107,7 @@ def _write(
     component = f"certificaterequests-issuer-{issuer_type}"
     status: dict[str, Any] = {}
     events: list[Event] = []
-    wanted = list(request.status.conditions or ())
+    wanted = list(request.status.conditions)
     if approve:
         wanted = conditions.set_condition(wanted, _approved(), now)
         events.append(Event(GROUP, APPROVED_TEXT, APPROVER))
@@ -116,7 +115,7 @@ def _write(
     ready, told = _ready(outcome, request, component)
     wanted = conditions.set_condition(wanted, ready, now)
     events += told
-    if wanted != list(request.status.conditions or ()):
+    if wanted != list(request.status.conditions):
         status["conditions"] = msgspec.to_builtins(wanted)
     if isinstance(outcome, Signed):
         status |= msgspec.to_builtins(
@@ -160,7 +159,7 @@ def _ready(
     if isinstance(outcome, Permanent):
         events = [Event(outcome.reason, outcome.message, component, WARNING)]
         return _condition("Ready", "False", "Failed", outcome.message), events
-    before = conditions.find(request.status.conditions or (), "Ready")
+    before = conditions.find(request.status.conditions, "Ready")
     entering = before is None or before.reason != "Pending"
     events = [Event(outcome.reason, outcome.message, component)] if entering else []
     return _condition("Ready", "False", "Pending", outcome.message), events
@@ -171,13 +170,13 @@ def _deny(request: CertificateRequest, now: datetime) -> Plan:
     now = now.replace(microsecond=0)
     text = "The CertificateRequest was denied by an approval controller"
     trace = (Check("request is not denied", passed=False, detail=text),)
-    if issuer_key(request.spec.issuer_ref)[2] != GROUP:
+    if not is_ours(request.spec.issuer_ref):
         return Plan((), trace=trace, summary="was denied")
     wanted = conditions.set_condition(
-        list(request.status.conditions or ()), _condition("Ready", "False", "Denied", text), now
+        list(request.status.conditions), _condition("Ready", "False", "Denied", text), now
     )
     status: dict[str, Any] = {}
-    if wanted != list(request.status.conditions or ()):
+    if wanted != list(request.status.conditions):
         status["conditions"] = msgspec.to_builtins(wanted)
     if request.status.failure_time is None:
         status["failureTime"] = msgspec.to_builtins(now)
@@ -192,7 +191,7 @@ def _foreign(request: CertificateRequest, now: datetime, *, approve: bool) -> Pl
     if not approve:
         return Plan((), trace=trace, summary="is left to its own controller", waiting_for=waiting)
     wanted = conditions.set_condition(
-        list(request.status.conditions or ()), _approved(), now.replace(microsecond=0)
+        list(request.status.conditions), _approved(), now.replace(microsecond=0)
     )
     write = PatchStatus(
         status={"conditions": msgspec.to_builtins(wanted)},
@@ -223,8 +222,3 @@ def _approved() -> CertificateRequestCondition:
 
 def _condition(type_: str, status: str, reason: str, message: str) -> CertificateRequestCondition:
     return CertificateRequestCondition(type=type_, status=status, reason=reason, message=message)
-
-
-def _is_true(request: CertificateRequest, type_: str) -> bool:
-    condition = conditions.find(request.status.conditions or (), type_)
-    return condition is not None and condition.status == "True"

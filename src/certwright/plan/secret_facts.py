@@ -1,16 +1,18 @@
 """Reduces a Secret to what plans need to know: no private key survives this function."""
 
-import base64
 import hashlib
+from contextlib import suppress
 
 import msgspec
 
+from certwright.api import annotations as ann
 from certwright.api.foreign import Secret
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
 from certwright.pki.keys import public_key_of_private
-from certwright.plan.target_secret import FIELD_MANAGER, owned_fields
-from certwright.plan.world import OwnedFields, SecretFacts
+from certwright.pki.secret import combined_pem, key_der
+from certwright.plan.target_secret import owned_fields
+from certwright.plan.world import SecretFacts
 
 _NO_DIGEST = b""
 
@@ -38,32 +40,17 @@ def secret_facts(secret: Secret) -> SecretFacts:
         certificate=certificate,
         certificate_error=certificate_error,
         formats_current=_formats_current(data),
-        owned=_owned(secret),
+        owned=owned_fields(secret.metadata.managed_fields),
     )
 
 
-def _owned(secret: Secret) -> OwnedFields:
-    ours = [
-        (entry.manager, entry.fields_v1)
-        for entry in secret.metadata.managed_fields or ()
-        if entry.manager == FIELD_MANAGER
-    ]
-    return owned_fields([(manager, fields) for manager, fields in ours if fields is not None])
-
-
 def _formats_current(data: dict[str, bytes]) -> frozenset[str]:
-    key, certificate = data.get("tls.key", b""), data.get("tls.crt", b"")
+    private, chain = data.get(ann.TLS_KEY, b""), data.get(ann.TLS_CRT, b"")
     current = set()
-    if "tls-combined.pem" in data and data["tls-combined.pem"] == key + b"\n" + certificate:
-        current.add("tls-combined.pem")
-    if "key.der" in data and data["key.der"] == _der(key):
-        current.add("key.der")
+    if ann.TLS_COMBINED in data and data[ann.TLS_COMBINED] == combined_pem(private, chain):
+        current.add(ann.TLS_COMBINED)
+    if ann.KEY_DER in data:
+        with suppress(PKIError):
+            if data[ann.KEY_DER] == key_der(private):
+                current.add(ann.KEY_DER)
     return frozenset(current)
-
-
-def _der(pem: bytes) -> bytes:
-    body = b"".join(line for line in pem.splitlines() if line and not line.startswith(b"-----"))
-    try:
-        return base64.b64decode(body)
-    except ValueError:
-        return b""

@@ -9,11 +9,12 @@ from certwright.api import annotations as ann
 from certwright.api import conditions
 from certwright.api.certmanager import Certificate, CertificateRequest
 from certwright.api.reasons import ISSUING, READY, WINDOW_ERROR
+from certwright.api.references import is_ours, issuer_key
 from certwright.pki import csr, renewal
 from certwright.pki.errors import PKIError
 from certwright.plan.actions import WARNING, DeleteRequest, DeleteSecret, Event, ForgetKey
 from certwright.plan.draft import Draft
-from certwright.plan.policies import READINESS, View, Violation, evaluate, go_time, is_ours, issuer_key
+from certwright.plan.policies import READINESS, View, Violation, evaluate, go_time
 from certwright.plan.world import CertificateWorld, Policy
 
 

@@ -4,23 +4,21 @@ Metadata only: the data is put together where the private key is at hand. The fi
 is contract: the checks read metadata.managedFields.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
 from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef
-from certwright.api.meta import CERTIFICATES, OwnerReference, controller_reference
+from certwright.api.meta import CERTIFICATES, ManagedFieldsEntry, OwnerReference, controller_reference
 from certwright.pki.certificate import CertificateFacts, detail_annotations
 from certwright.plan.actions import ApplySecret
 from certwright.plan.policies import Violation, go_list
 from certwright.plan.world import OwnedFields, SecretFacts
 
-FIELD_MANAGER = "cert-manager-certificates-issuing"
-TLS = "kubernetes.io/tls"
 MANAGED_PREFIXES = ("cert-manager.io/", "controller.cert-manager.io/")
 IDENTITY = frozenset({ann.CERTIFICATE_NAME, ann.ISSUER_NAME, ann.ISSUER_KIND, ann.ISSUER_GROUP})
-FORMAT_KEYS = {"DER": "key.der", "CombinedPEM": "tls-combined.pem"}
+FORMAT_KEYS = {"DER": ann.KEY_DER, "CombinedPEM": ann.TLS_COMBINED}
 
 
 def apply_issued(
@@ -37,7 +35,7 @@ def apply_issued(
     labels, annotations = _metadata(certificate, facts, identity)
     return ApplySecret(
         name=certificate.spec.secret_name,
-        type=existing_type or TLS,
+        type=existing_type or ann.TLS_SECRET_TYPE,
         labels=labels,
         annotations=annotations,
         request=request.metadata.name,
@@ -52,7 +50,7 @@ def apply_again(certificate: Certificate, secret: SecretFacts, *, owner: bool) -
     labels, annotations = _metadata(certificate, secret.certificate, kept)
     return ApplySecret(
         name=certificate.spec.secret_name,
-        type=secret.type or TLS,
+        type=secret.type or ann.TLS_SECRET_TYPE,
         labels=labels,
         annotations=annotations,
         owner=owner_reference(certificate) if owner else None,
@@ -195,15 +193,16 @@ POST_ISSUANCE: tuple[Callable[[Comparison], Violation | None], ...] = (
 )
 
 
-def owned_fields(entries: list[tuple[str, Mapping[str, object]]]) -> OwnedFields:
-    """What our field manager owns of a Secret, from (manager, fieldsV1) pairs of its managedFields."""
+def owned_fields(entries: Iterable[ManagedFieldsEntry]) -> OwnedFields:
+    """What our field manager owns of a Secret, from its managedFields."""
     labels: set[str] = set()
     annotations: set[str] = set()
     data: set[str] = set()
     owners: set[str] = set()
-    for manager, fields in entries:
-        if manager != FIELD_MANAGER:
+    for entry in entries:
+        if entry.manager != ann.TARGET_SECRET_MANAGER:
             continue
+        fields = entry.fields_v1 or {}
         metadata = _child(fields, "f:metadata")
         labels |= _names(_child(metadata, "f:labels"))
         annotations |= _names(_child(metadata, "f:annotations"))
