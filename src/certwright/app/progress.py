@@ -6,7 +6,6 @@ It reads the stores of the controllers and writes to standard output; it has no 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -140,15 +139,6 @@ async def changes(controllers: Controllers) -> AsyncGenerator[list[Row]]:
     finally:
         for end in ends:
             end()
-
-
-def make() -> Progress:
-    """The display that fits standard output."""
-    if not sys.stdout.isatty():
-        return Lines()
-    from certwright.app.table import Table
-
-    return Table()
 
 
 def _line(row: Row) -> str:

@@ -71,10 +71,19 @@ class _Parts(msgspec.Struct, frozen=True):
 def main(options: Options) -> int:
     """Run until all is Ready (`--once`), or SIGINT or SIGTERM; returns the exit code. Raises RunError."""
     manifests = load(options.paths)
-    display = progress.make()
+    display = _display()
     level = logging.DEBUG if debugging() else logging.WARNING
     set_up(level, PlainFormatter(traces=debugging()), display.say if sys.stdout.isatty() else None)
     return run(lambda stop: _up(options, manifests, display, stop))
+
+
+def _display() -> progress.Progress:
+    """The display that fits standard output; what draws tables is only loaded for a terminal."""
+    if not sys.stdout.isatty():
+        return progress.Lines()
+    from certwright.app.table import Table
+
+    return Table()
 
 
 async def _up(options: Options, manifests: Sequence[Manifest], display: progress.Progress, stop: Stop) -> int:
