@@ -250,9 +250,10 @@ def load_cases(text: str) -> list[dict[str, Any]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `case` runs once for each case of cases/<what follows test_>.yaml."""
+    """A test that takes `case` runs once for each case of cases/<what follows test_>/*.yaml."""
     if "case" not in metafunc.fixturenames:
         return
     name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
-    cases = load_cases((metafunc.config.rootpath / "tests/plan/cases" / f"{name}.yaml").read_text())
-    metafunc.parametrize("case", cases, ids=[case["name"] for case in cases])
+    files = sorted((metafunc.config.rootpath / "tests/plan/cases" / name).glob("*.yaml"))
+    cases = {f"{file.stem}: {case['name']}": case for file in files for case in load_cases(file.read_text())}
+    metafunc.parametrize("case", cases.values(), ids=cases.keys())

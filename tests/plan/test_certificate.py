@@ -1,4 +1,4 @@
-"""Golden worlds of plan_certificate: see cases/certificate.yaml."""
+"""Golden worlds of plan_certificate: see cases/certificate/."""
 
 from typing import Any
 

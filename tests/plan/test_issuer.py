@@ -1,4 +1,4 @@
-"""Golden worlds of plan_issuer: see cases/issuer.yaml."""
+"""Golden worlds of plan_issuer: see cases/issuer/."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Golden worlds of plan_request and conclude: see cases/request.yaml."""
+"""Golden worlds of plan_request and conclude: see cases/request/."""
 
 from typing import Any
 

@@ -1,48 +1,40 @@
 """Certificates: reads their world, and performs what their plans ask for."""
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any, TypeVar
 
-import msgspec
-
-from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, CertificateRequestSpec
 from certwright.api.duration import DurationError, format_duration, parse_duration
-from certwright.api.foreign import Secret
 from certwright.api.meta import (
     CERTIFICATE_REQUESTS,
     CERTIFICATES,
     SECRETS,
-    ManagedObjectMeta,
     ObjectMeta,
     Resource,
 )
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.held_keys import HeldKeys
+from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
-from certwright.controllers.secrets import Secrets, decode_facts
+from certwright.controllers.secrets import Secrets
+from certwright.controllers.target_secret import TargetSecrets
 from certwright.kube.client import Client
-from certwright.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
+from certwright.kube.errors import AlreadyExists, Conflict, NotFound
 from certwright.kube.store import HasMetadata, Store
-from certwright.pki import csr, keys
-from certwright.pki.certificate import parse_certificate
+from certwright.pki import csr
 from certwright.pki.errors import PKIError
-from certwright.pki.secret import target_data
 from certwright.plan import actions, target_secret
 from certwright.plan.actions import WARNING, Action, Event, Plan
 from certwright.plan.certificate import plan_certificate
-from certwright.plan.secret_facts import secret_facts
 from certwright.plan.situation import is_issuing
 from certwright.plan.world import CertificateWorld, Policy, SecretFacts
 
 T = TypeVar("T", bound=HasMetadata)
 Key = tuple[str, str]
 REQUEST_MANAGER = "cert-manager-certificates-request-manager"
-KEY_MANAGER = "cert-manager-certificates-key-manager"
 
 
 class Certificates:
@@ -74,14 +66,15 @@ class Certificates:
         self._events = events
         self._policy = policy
         self._signs = signs
-        self._executor = executor
+        self._next_keys = NextKeys(client, secrets, held, executor)
+        self._target_secrets = TargetSecrets(client, requests, secrets, self._next_keys)
         self._absent: set[Key] = set()
         self._performers: dict[type[Action], Callable[[CertificateWorld, Any], Any]] = {
             actions.PatchStatus: self._patch_status,
-            actions.GenerateKey: self._generate_key,
-            actions.ReuseKey: self._reuse_key,
-            actions.ForgetKey: self._forget_key,
-            actions.StoreNextKey: self._store_next_key,
+            actions.GenerateKey: self._next_keys.generate,
+            actions.ReuseKey: self._next_keys.reuse,
+            actions.ForgetKey: self._next_keys.forget,
+            actions.StoreNextKey: self._next_keys.store,
             actions.CreateRequest: self._create_request,
             actions.DeleteRequest: self._delete_request,
             actions.DeleteSecret: self._delete_secret,
@@ -150,49 +143,10 @@ class Certificates:
     async def _patch_status(self, world: CertificateWorld, action: actions.PatchStatus) -> None:
         await self._objects.patch_status(world.certificate, action)
 
-    async def _generate_key(self, world: CertificateWorld, action: actions.GenerateKey) -> None:
-        if action.algorithm == "RSA":
-            loop = asyncio.get_running_loop()
-            pem = await loop.run_in_executor(self._executor, keys.generate, action.algorithm, action.size)
-        else:
-            pem = keys.generate(action.algorithm, action.size)
-        self._held.put(_key(world), action.name, pem)
-
-    async def _reuse_key(self, world: CertificateWorld, action: actions.ReuseKey) -> None:
-        secret = await self._secrets.live(_namespace(world), action.secret_name)
-        if secret is None or not secret.data.get("tls.key"):
-            raise Replan
-        self._held.put(_key(world), action.name, secret.data["tls.key"])
-
-    async def _forget_key(self, world: CertificateWorld, action: actions.ForgetKey) -> None:
-        del action
-        self._held.drop(_key(world))
-
-    async def _store_next_key(self, world: CertificateWorld, action: actions.StoreNextKey) -> None:
-        key = _key(world)
-        pem = self._held.pem(key, action.name)
-        if pem is None:
-            raise Replan
-        secret = Secret(
-            metadata=ManagedObjectMeta(
-                name=action.name,
-                namespace=key[0],
-                labels={ann.PART_OF: "true", ann.NEXT_PRIVATE_KEY: "true"},
-                owner_references=[target_secret.owner_reference(world.certificate)],
-            ),
-            data={"tls.key": keys.encode(pem, "PKCS8")},
-        )
-        try:
-            stored = await self._client.create(SECRETS, secret, field_manager=KEY_MANAGER)
-        except AlreadyExists:
-            self._held.drop(key)  # the next pass makes a key under another name
-            raise Replan from None
-        self._secrets.labelled.put(secret_facts(stored))
-
     async def _create_request(self, world: CertificateWorld, action: actions.CreateRequest) -> None:
         certificate = world.certificate
         spec = certificate.spec
-        pem = await self._next_key(world, action.key_name)
+        pem = await self._next_keys.pem(world, action.key_name)
         try:
             request_pem = csr.build_request(spec, pem)
             duration = format_duration(parse_duration(spec.duration)) if spec.duration else ""
@@ -239,10 +193,10 @@ class Certificates:
         raise Retry(f"CertificateRequest {name} exists and belongs to somebody else")
 
     async def _delete_request(self, world: CertificateWorld, action: actions.DeleteRequest) -> None:
-        await self._delete(CERTIFICATE_REQUESTS, self._requests, _namespace(world), action)
+        await self._delete(CERTIFICATE_REQUESTS, self._requests, world.key[0], action)
 
     async def _delete_secret(self, world: CertificateWorld, action: actions.DeleteSecret) -> None:
-        await self._delete(SECRETS, self._secrets.labelled, _namespace(world), action)
+        await self._delete(SECRETS, self._secrets.labelled, world.key[0], action)
 
     async def _delete(
         self,
@@ -260,80 +214,8 @@ class Certificates:
             store.remove(known)
 
     async def _apply_secret(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
-        version, data = await self._secret_data(world, action)
-        namespace = _namespace(world)
-        body: dict[str, Any] = {
-            "metadata": {
-                "name": action.name,
-                "namespace": namespace,
-                "labels": action.labels,
-                "annotations": action.annotations,
-            },
-            "type": action.type,
-            "data": msgspec.to_builtins(data),
-        }
-        if version:
-            body["metadata"]["resourceVersion"] = version
-        if action.owner is not None:
-            body["metadata"]["ownerReferences"] = [msgspec.to_builtins(action.owner)]
-        try:
-            facts = await self._apply(action.name, namespace, body)
-        except Invalid:
-            present = await self._secrets.live_facts(namespace, action.name)
-            if present is None or present.type == action.type:
-                raise
-            facts = await self._apply(action.name, namespace, body | {"type": present.type})
-        self._absent.discard(_key(world))
-        self._secrets.labelled.put(facts)
-
-    async def _apply(self, name: str, namespace: str, body: dict[str, Any]) -> SecretFacts:
-        return await self._client.apply(
-            SECRETS,
-            name,
-            namespace,
-            body,
-            field_manager=ann.TARGET_SECRET_MANAGER,
-            type_=decode_facts,
-        )
-
-    async def _secret_data(
-        self, world: CertificateWorld, action: actions.ApplySecret
-    ) -> tuple[str, dict[str, bytes]]:
-        """The data to store, and the version of the Secret that it was read from, if it was.
-
-        It is that of a request and the next key, or what the Secret holds already. A key is never
-        put beside a certificate that it does not belong to.
-        """
-        namespace, spec = _namespace(world), world.certificate.spec
-        if action.request is None:
-            secret = await self._secrets.live(namespace, action.name)
-            if secret is None or not secret.data.get("tls.key") or not secret.data.get("tls.crt"):
-                raise Replan
-            data = secret.data
-            return secret.metadata.resource_version, target_data(
-                data["tls.key"], data["tls.crt"], data.get("ca.crt", b""), spec
-            )
-        request = self._requests.get(namespace, action.request)
-        if request is None or not request.status.certificate:
-            raise Replan
-        chain = request.status.certificate
-        pem = await self._next_key(world, request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, ""))
-        issued_for = parse_certificate(chain).public_key
-        if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
-            raise Retry(f"the private key at hand is not the one of CertificateRequest {action.request}")
-        encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
-        return "", target_data(keys.encode(pem, encoding), chain, request.status.ca or b"", spec)
-
-    async def _next_key(self, world: CertificateWorld, name: str) -> bytes:
-        """The next private key of this name: from memory, or else from its Secret."""
-        key = _key(world)
-        pem = self._held.pem(key, name)
-        if pem is not None:
-            return pem
-        secret = await self._secrets.live(key[0], name) if name else None
-        if secret is None or not secret.data.get("tls.key"):
-            raise Replan
-        return secret.data["tls.key"]
+        await self._target_secrets.apply(world, action)
+        self._absent.discard(world.key)
 
     def _warn(self, certificate: Certificate, reason: str, message: str, *, once: bool = False) -> None:
         event = Event(reason, message, "certificates-request-manager", WARNING, once)
@@ -348,11 +230,3 @@ def secret_index(certificate: Certificate) -> list[str]:
 def owner_index(request: CertificateRequest) -> list[str]:
     """Index of requests by the uid of the object that controls them."""
     return [owner.uid for owner in request.metadata.owner_references or () if owner.controller]
-
-
-def _key(world: CertificateWorld) -> Key:
-    return _namespace(world), world.certificate.metadata.name
-
-
-def _namespace(world: CertificateWorld) -> str:
-    return world.certificate.metadata.namespace or ""

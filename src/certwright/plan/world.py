@@ -81,6 +81,11 @@ class CertificateWorld(Struct, frozen=True):
     rivals: tuple[Certificate, ...] = ()
     signs_in_process: bool = False
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name of the Certificate."""
+        return self.certificate.metadata.namespace or "", self.certificate.metadata.name
+
 
 class RequestWorld(Struct, frozen=True):
     """Everything `plan_request` may look at. `issuer` is None when it does not exist."""

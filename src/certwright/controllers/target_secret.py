@@ -1,0 +1,101 @@
+"""Writes target Secrets: puts the data together where the keys are at hand, and applies it. What the Secret
+should look like, and when it is written, is decided in `plan`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from certwright.api import annotations as ann
+from certwright.api.certmanager import CertificateRequest
+from certwright.api.meta import SECRETS
+from certwright.controllers.engine import Replan, Retry
+from certwright.controllers.next_keys import NextKeys
+from certwright.controllers.secrets import Secrets, decode_facts
+from certwright.kube.client import Client
+from certwright.kube.errors import Invalid
+from certwright.kube.store import Store
+from certwright.pki import keys
+from certwright.pki.certificate import parse_certificate
+from certwright.pki.secret import target_data
+from certwright.plan import actions
+from certwright.plan.world import CertificateWorld, SecretFacts
+
+
+class TargetSecrets:
+    """Performs `ApplySecret`."""
+
+    def __init__(
+        self, client: Client, requests: Store[CertificateRequest], secrets: Secrets, next_keys: NextKeys
+    ) -> None:
+        self._client = client
+        self._requests = requests
+        self._secrets = secrets
+        self._next_keys = next_keys
+
+    async def apply(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
+        """Apply the Secret, keeping the type of one that is there. Raises Replan, Retry or ApiError."""
+        version, data = await self._data(world, action)
+        namespace = world.key[0]
+        body: dict[str, Any] = {
+            "metadata": {
+                "name": action.name,
+                "namespace": namespace,
+                "labels": action.labels,
+                "annotations": action.annotations,
+            },
+            "type": action.type,
+            "data": msgspec.to_builtins(data),
+        }
+        if version:
+            body["metadata"]["resourceVersion"] = version
+        if action.owner is not None:
+            body["metadata"]["ownerReferences"] = [msgspec.to_builtins(action.owner)]
+        try:
+            facts = await self._send(action.name, namespace, body)
+        except Invalid:
+            present = await self._secrets.live_facts(namespace, action.name)
+            if present is None or present.type == action.type:
+                raise
+            facts = await self._send(action.name, namespace, body | {"type": present.type})
+        self._secrets.labelled.put(facts)
+
+    async def _send(self, name: str, namespace: str, body: dict[str, Any]) -> SecretFacts:
+        return await self._client.apply(
+            SECRETS,
+            name,
+            namespace,
+            body,
+            field_manager=ann.TARGET_SECRET_MANAGER,
+            type_=decode_facts,
+        )
+
+    async def _data(
+        self, world: CertificateWorld, action: actions.ApplySecret
+    ) -> tuple[str, dict[str, bytes]]:
+        """The data to store, and the version of the Secret that it was read from, if it was.
+
+        It is that of a request and the next key, or what the Secret holds already. A key is never
+        put beside a certificate that it does not belong to.
+        """
+        namespace, spec = world.key[0], world.certificate.spec
+        if action.request is None:
+            secret = await self._secrets.live(namespace, action.name)
+            if secret is None or not secret.data.get("tls.key") or not secret.data.get("tls.crt"):
+                raise Replan
+            data = secret.data
+            return secret.metadata.resource_version, target_data(
+                data["tls.key"], data["tls.crt"], data.get("ca.crt", b""), spec
+            )
+        request = self._requests.get(namespace, action.request)
+        if request is None or not request.status.certificate:
+            raise Replan
+        chain = request.status.certificate
+        pem = await self._next_keys.pem(
+            world, request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
+        )
+        issued_for = parse_certificate(chain).public_key
+        if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
+            raise Retry(f"the private key at hand is not the one of CertificateRequest {action.request}")
+        encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
+        return "", target_data(keys.encode(pem, encoding), chain, request.status.ca or b"", spec)
