@@ -19,10 +19,17 @@ class Process(Struct, frozen=True):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(value) for value in fields[11:15]) / _TICK
 
+    def rss_mb(self) -> float:
+        """The resident set now, in MB (VmRSS)."""
+        return self._status_mb("VmRSS:")
+
     def peak_rss_mb(self) -> float:
         """The largest resident set so far, in MB (VmHWM)."""
+        return self._status_mb("VmHWM:")
+
+    def _status_mb(self, field: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(field):
                 return int(line.split()[1]) / 1024
         return 0.0
 

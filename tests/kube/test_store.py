@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certwright.api.meta import ObjectMeta
+from certwright.kube.packing import Packing
 from certwright.kube.store import Store
 
 
@@ -79,6 +80,29 @@ def test_a_late_event_does_not_resurrect_a_deleted_object() -> None:
     assert not store.discard(thing("a", 7))  # the deletion as the watch sees it
     assert store.get("ns", "a") is None
     assert heard.calls == []
+
+
+def test_another_form_of_the_same_version_is_swapped_in_and_calls_nobody() -> None:
+    store: Store[Thing] = Store()
+    store.put(thing("a", 5))
+    heard = Heard(store)
+    store.swap(thing("a", 5, colour=""))
+    store.swap(thing("a", 4, colour="blue"))
+    store.swap(thing("b", 1))
+    assert [(found.metadata.name, found.colour) for found in store.all()] == [("a", "")]
+    assert heard.calls == []
+
+
+def test_what_goes_while_each_object_is_looked_at_is_left_out() -> None:
+    store: Store[Thing] = Store()
+    for name in ("a", "b", "c"):
+        store.put(thing(name, 1))
+    seen = []
+    for found in store.each():
+        seen.append(found.metadata.name)
+        store.remove(thing("b", 1))
+        store.put(thing("d", 2))
+    assert seen == ["a", "c"]
 
 
 def test_the_late_answer_to_our_own_write_does_not_resurrect_either() -> None:
@@ -241,7 +265,8 @@ def test_any_mix_of_watch_events_and_own_writes_ends_like_the_server(
     history: History, data: st.DataObject
 ) -> None:
     """The watch arrives in order. Answers to our own writes arrive early or late, in any order."""
-    store: Store[Thing] = Store({"colour": colour_index})
+    packing = data.draw(st.sampled_from([None, Packing(Thing)]))
+    store: Store[Thing] = Store({"colour": colour_index}, packing)
     heard: dict[str, Thing] = {}
 
     def mirror(old: Thing | None, new: Thing | None) -> None:
@@ -280,7 +305,7 @@ def test_any_mix_of_watch_events_and_own_writes_ends_like_the_server(
 @given(histories(), st.data())
 def test_a_list_after_a_gap_ends_like_the_server(history: History, data: st.DataObject) -> None:
     """Some events are missed; a list is taken at some point, and the watch goes on from there."""
-    store: Store[Thing] = Store()
+    store: Store[Thing] = Store(packing=data.draw(st.sampled_from([None, Packing(Thing)])))
     listed_at = data.draw(st.integers(0, len(history.deeds)))
     world: dict[str, Thing] = {}
     for number, (obj, ended, _) in enumerate(history.deeds):

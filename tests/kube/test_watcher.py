@@ -11,6 +11,7 @@ import pytest
 from certwright.api.foreign import PartialObject
 from certwright.api.meta import SECRETS
 from certwright.kube.client import Client
+from certwright.kube.packing import Packing
 from certwright.kube.store import Store
 from certwright.kube.watcher import Applied, Deleted, Malformed, Restarted, Tuning, Watcher, reflect
 
@@ -85,6 +86,26 @@ async def test_the_list_is_streamed_where_the_server_can(peer: Any, watch: Any) 
     assert query["sendInitialEvents"] == "true"
     assert query["resourceVersionMatch"] == "NotOlderThan"
     assert "resourceVersion" not in query
+
+
+async def test_a_packed_list_is_the_same_list(peer: Any, watch: Any) -> None:
+    peer.plays(
+        peer.stream(
+            event("ADDED", "a", 3),
+            event("ADDED", "b", 5),
+            event("DELETED", "b", 6),
+            event("ADDED", "c", 7),
+            bookmark(9, initial_end=True),
+            then="hang",
+        )
+    )
+    async with aclosing(watch(packing=Packing(PartialObject)).events()) as events:
+        restarted = await anext(events)
+    assert len(restarted.objects) == 2
+    assert {found.metadata.name: found.metadata.uid for found in restarted.objects} == {
+        "a": "u-a",
+        "c": "u-c",
+    }
 
 
 @pytest.mark.parametrize(("code", "reason"), [(422, "Invalid"), (400, "BadRequest")])

@@ -15,6 +15,7 @@ from certwright.app.clock import now
 from certwright.app.errors import RunError
 from certwright.app.logging import LineFormatter, debugging, set_up
 from certwright.app.loop import Stop, run, until
+from certwright.app.memory import give_back
 from certwright.controllers.manager import ControllerConfig, Controllers
 from certwright.kube.client import Client
 from certwright.kube.cluster import ClusterConfig, ConfigError
@@ -75,9 +76,14 @@ async def _serve(options: Options, cluster: ClusterConfig, stop: Stop) -> int:
             stack.push_async_callback(served.cleanup)
         await until(stop, wait_for_crds(client))
         if not stop.asked:
-            await until(stop, controllers.run())
+            await until(stop, controllers.run(), _lean(controllers))
     log.info("stopped")
     return 0
+
+
+async def _lean(controllers: Controllers) -> None:
+    await controllers.looked_at_all.wait()
+    give_back()
 
 
 def _config(options: Options) -> ControllerConfig:

@@ -5,8 +5,10 @@ The text is written here because upstream's counters do not end in `_total`: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 
 from aiohttp import web
 from prometheus_client import PlatformCollector, ProcessCollector
@@ -17,8 +19,11 @@ from certwright.api.conditions import find
 from certwright.app.errors import RunError
 from certwright.controllers.manager import Controllers
 from certwright.kube.client import Calls
+from certwright.kube.store import Store
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PIECE = 500
+"""Lines that are written in one turn."""
 STATUSES = ("True", "False", "Unknown")
 
 _TIMES: tuple[tuple[str, str, Callable[[Certificate], datetime | None]], ...] = (
@@ -40,12 +45,18 @@ class Collector:
 
     def render(self) -> bytes:
         """The whole answer to a scrape, in the Prometheus text format 0.0.4."""
-        return "".join(_text(metric) for metric in self.collect()).encode()
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The answer to a scrape in pieces: with many Certificates it is long, and takes its time."""
+        yield "".join(_text(metric) for metric in self.collect()).encode()
+        for family in _families(self._controllers.certificates):
+            while piece := "".join(islice(family, _PIECE)):
+                yield piece.encode()
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric with its samples."""
+        """Every metric with its samples, but for those of Certificates."""
         yield from self._clocks()
-        yield from _certificates(self._controllers.certificates.all())
         yield from self._issuers()
         yield from self._syncs()
         yield from self._api_calls()
@@ -102,8 +113,13 @@ class Collector:
 async def serve(collector: Collector, address: tuple[str, int]) -> web.AppRunner:
     """Answer GET /metrics at an address until `cleanup` is called. Raises RunError when it cannot be had."""
 
-    async def scrape(_: web.Request) -> web.Response:
-        return web.Response(body=collector.render(), headers={"Content-Type": CONTENT_TYPE})
+    async def scrape(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
+        await response.prepare(request)
+        for chunk in collector.chunks():
+            await response.write(chunk)
+            await asyncio.sleep(0)
+        return response
 
     app = web.Application()
     app.router.add_get("/metrics", scrape)
@@ -119,21 +135,29 @@ async def serve(collector: Collector, address: tuple[str, int]) -> web.AppRunner
     return runner
 
 
-def _certificates(certificates: list[Certificate]) -> Iterator[Metric]:
-    ready = Metric("certmanager_certificate_ready_status", "Whether it is Ready: 1 on its status", "gauge")
-    for certificate in certificates:
-        _add_ready(ready, _labels(certificate), _ready_status(certificate))
-    yield ready
+def _families(certificates: Store[Certificate]) -> Iterator[Iterator[str]]:
+    """The lines of each metric about Certificates, which read the cache as they go."""
+    yield _ready_lines(certificates)
     for name, what, time_of in _TIMES:
-        metric = Metric(
-            f"certmanager_certificate_{name}_timestamp_seconds",
-            f"{what}, in seconds since 1970; 0: unknown",
-            "gauge",
-        )
-        for certificate in certificates:
-            moment = time_of(certificate)
-            metric.add_sample(metric.name, _labels(certificate), moment.timestamp() if moment else 0)
-        yield metric
+        yield _time_lines(certificates, f"certmanager_certificate_{name}_timestamp_seconds", what, time_of)
+
+
+def _ready_lines(certificates: Store[Certificate]) -> Iterator[str]:
+    name = "certmanager_certificate_ready_status"
+    yield _head(name, "Whether it is Ready: 1 on its status", "gauge")
+    for certificate in certificates.each():
+        labels, status = _labels(certificate), _ready_status(certificate)
+        for each in STATUSES:
+            yield _sample(name, {**labels, "condition": each}, float(each == status))
+
+
+def _time_lines(
+    certificates: Store[Certificate], name: str, what: str, time_of: Callable[[Certificate], datetime | None]
+) -> Iterator[str]:
+    yield _head(name, f"{what}, in seconds since 1970; 0: unknown", "gauge")
+    for certificate in certificates.each():
+        moment = time_of(certificate)
+        yield _sample(name, _labels(certificate), moment.timestamp() if moment else 0)
 
 
 def _labels(certificate: Certificate) -> dict[str, str]:
@@ -160,12 +184,16 @@ def _add_ready(metric: Metric, labels: dict[str, str], status: str) -> None:
 def _text(metric: Metric) -> str:
     # The process collectors name their counters without the suffix that the samples carry.
     name = metric.samples[0].name if metric.type == "counter" and metric.samples else metric.name
-    lines = [f"# HELP {name} {_escape(metric.documentation)}", f"# TYPE {name} {metric.type}"]
-    lines += [
-        f"{sample.name}{_label_text(sample.labels.items())} {_number(sample.value)}"
-        for sample in metric.samples
-    ]
-    return "\n".join(lines) + "\n"
+    head = _head(name, metric.documentation, metric.type)
+    return head + "".join(_sample(sample.name, sample.labels, sample.value) for sample in metric.samples)
+
+
+def _head(name: str, documentation: str, kind: str) -> str:
+    return f"# HELP {name} {_escape(documentation)}\n# TYPE {name} {kind}\n"
+
+
+def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
+    return f"{name}{_label_text(labels.items())} {_number(value)}\n"
 
 
 def _label_text(labels: Iterable[tuple[str, str]]) -> str:

@@ -19,6 +19,7 @@ from certwright.controllers.held_keys import HeldKeys
 from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
+from certwright.controllers.requests import is_final, is_issued, without_answer
 from certwright.controllers.secrets import Secrets
 from certwright.controllers.target_secret import TargetSecrets
 from certwright.kube.client import Client
@@ -29,7 +30,7 @@ from certwright.pki.errors import PKIError
 from certwright.plan import actions, target_secret
 from certwright.plan.actions import WARNING, Action, Event, Plan
 from certwright.plan.certificate import plan_certificate
-from certwright.plan.situation import is_issuing
+from certwright.plan.situation import is_issuing, revision_of
 from certwright.plan.world import CertificateWorld, Policy, SecretFacts
 
 T = TypeVar("T", bound=HasMetadata)
@@ -94,7 +95,7 @@ class Certificates:
         return CertificateWorld(
             certificate=certificate,
             secret=secret,
-            requests=tuple(self._requests.by_index("owner", uid)),
+            requests=tuple(await self._requests_of(certificate)),
             next_keys=tuple(self._secrets.labelled.by_index("next-key-owner", uid)),
             held_key=self._held.get(key),
             rivals=tuple(self._rivals(certificate)),
@@ -129,6 +130,31 @@ class Certificates:
         else:
             self._absent.discard(key)
         return facts
+
+    async def _requests_of(self, certificate: Certificate) -> list[CertificateRequest]:
+        """Its requests. At rest nobody needs the certificates in them, so the cache lets go of those."""
+        requests = self._requests.by_index("owner", certificate.metadata.uid)
+        if is_issuing(certificate):
+            following = (certificate.status.revision or 0) + 1
+            return [await self._whole(r) if revision_of(r) == following else r for r in requests]
+        for request in requests:
+            if request.status.certificate and is_final(request):
+                self._requests.swap(without_answer(request))
+        return requests
+
+    async def _whole(self, request: CertificateRequest) -> CertificateRequest:
+        """A request with the certificate that the cache may have let go of."""
+        if request.status.certificate or not is_issued(request):
+            return request
+        metadata = request.metadata
+        try:
+            whole = await self._client.get(
+                CERTIFICATE_REQUESTS, metadata.name, metadata.namespace, type_=CertificateRequest
+            )
+        except NotFound:
+            return request
+        self._requests.swap(whole)
+        return whole
 
     def _rivals(self, certificate: Certificate) -> list[Certificate]:
         index = secret_index(certificate)

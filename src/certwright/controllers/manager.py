@@ -39,6 +39,7 @@ from certwright.controllers.requests import (
 from certwright.controllers.secrets import Secrets
 from certwright.kube.client import Client
 from certwright.kube.events import EventRecorder
+from certwright.kube.packing import Packing
 from certwright.kube.store import HasMetadata, Store
 from certwright.kube.watcher import Watcher, reflect
 from certwright.plan.world import Policy, SecretFacts
@@ -77,13 +78,17 @@ class Controllers:
         *,
         timer: Callable[[], float] | None = None,
     ) -> None:
+        self.looked_at_all = asyncio.Event()
+        """Set once every Certificate that was there at the start has been looked at."""
         self._client = client
         self._config = config
+        self._clock = clock
         events = PlanEvents(recorder)
         held = self.held_keys = HeldKeys()
-        self.certificates: Store[Certificate] = Store({"secret": secret_index})
+        self.certificates: Store[Certificate] = Store({"secret": secret_index}, Packing(Certificate))
         self.requests: Store[CertificateRequest] = Store(
-            {"owner": owner_index, "issuer": issuer_index, "key": key_secret_index}
+            {"owner": owner_index, "issuer": issuer_index, "key": key_secret_index},
+            Packing(CertificateRequest),
         )
         self.issuers: Store[Issuer] = Store({"secret": partial(self._issuer_secrets, "Issuer")})
         self.cluster_issuers: Store[Issuer] = Store(
@@ -137,8 +142,13 @@ class Controllers:
                     len(self.issuers) + len(self.cluster_issuers),
                     len(self.secrets.labelled),
                 )
+                began = self._clock()
                 for engine in self.engines:
                     group.create_task(engine.run(), name=engine.controller.name)
+                await self.certificate_engine.queue.idle()
+                took = (self._clock() - began).total_seconds()
+                log.info("%d certificates were looked at in %.2f s", len(self.certificates), took)
+                self.looked_at_all.set()
         finally:
             await self.secrets.close()
             self._executor.shutdown(wait=False, cancel_futures=True)
@@ -165,7 +175,11 @@ class Controllers:
             (ISSUERS, Issuer, self.issuers),
         ]
         for resource, type_, store in kinds:
-            yield Watcher(self._client, resource, _decoder(type_), namespace=namespace), store
+            packing = store.packing
+            yield (
+                Watcher(self._client, resource, _decoder(type_), namespace=namespace, packing=packing),
+                store,
+            )
         if namespace is None:
             yield Watcher(self._client, CLUSTER_ISSUERS, _decoder(ClusterIssuer)), self.cluster_issuers
         yield self.secrets.watcher(namespace), self.secrets.labelled

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from certwright.api import annotations as ann
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.meta import CERTIFICATE_REQUESTS
@@ -101,6 +103,17 @@ def key_secret_index(request: CertificateRequest) -> list[str]:
     """Index of undecided requests by the Secret of their private key: `namespace/name`."""
     name = request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME)
     return [f"{request.metadata.namespace}/{name}"] if name and not is_final(request) else []
+
+
+def is_issued(request: CertificateRequest) -> bool:
+    """Whether its signer has said that the certificate is there."""
+    return any(c.type == "Ready" and c.reason == "Issued" for c in request.status.conditions)
+
+
+def without_answer(request: CertificateRequest) -> CertificateRequest:
+    """A decided request without the certificates in it, which are most of its bytes."""
+    status = msgspec.structs.replace(request.status, certificate=b"", ca=b"")
+    return msgspec.structs.replace(request, status=status)
 
 
 def is_final(request: CertificateRequest) -> bool:

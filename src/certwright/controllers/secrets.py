@@ -17,6 +17,7 @@ from certwright.api.foreign import Secret
 from certwright.api.meta import SECRETS, controller_of
 from certwright.kube.client import Client
 from certwright.kube.errors import NotFound
+from certwright.kube.packing import Packing
 from certwright.kube.store import Store
 from certwright.kube.watcher import Watcher, reflect
 from certwright.plan.secret_facts import secret_facts
@@ -49,7 +50,7 @@ class Secrets:
     """Reads Secrets for controllers and issuers through one client."""
 
     def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
-        self.labelled: Store[SecretFacts] = Store(indexers={"next-key-owner": _next_key_owner})
+        self.labelled: Store[SecretFacts] = Store({"next-key-owner": _next_key_owner}, Packing(SecretFacts))
         self._client = client
         self._changed = changed
         self._read: dict[Key, Secret] = {}
@@ -57,7 +58,14 @@ class Secrets:
 
     def watcher(self, namespace: str | None = None) -> Watcher[SecretFacts]:
         """The watch that feeds `labelled`."""
-        return Watcher(self._client, SECRETS, decode_facts, namespace=namespace, label_selector=LABELLED)
+        return Watcher(
+            self._client,
+            SECRETS,
+            decode_facts,
+            namespace=namespace,
+            label_selector=LABELLED,
+            packing=self.labelled.packing,
+        )
 
     async def live_facts(self, namespace: str, name: str) -> SecretFacts | None:
         """The facts of a Secret as it is now, by one GET."""

@@ -54,6 +54,7 @@ async def _work(
             on_error(key, error)
         finally:
             queue.done(key)
+        await asyncio.sleep(0)  # a turn that waited for nothing must not keep watches and leases from theirs
 
 
 def _back_off(queue: Queue[K]) -> Callable[[K, Exception], None]:

@@ -8,8 +8,10 @@ changes only.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from certwright.kube.packing import Packing
 
 log = logging.getLogger(__name__)
 
@@ -63,28 +65,44 @@ class Store(Generic[T]):
     """Objects of one kind by namespace and name.
 
     `indexers` maps an index's name to a pure function that gives the values an object is found under.
-    `synced` is set by `reflect` after the first complete list.
+    `synced` is set by `reflect` after the first complete list. With `packing`, objects are kept packed and
+    made anew whenever they are asked for.
     """
 
-    def __init__(self, indexers: Mapping[str, Callable[[T], Iterable[str]]] | None = None) -> None:
+    def __init__(
+        self,
+        indexers: Mapping[str, Callable[[T], Iterable[str]]] | None = None,
+        packing: Packing[T] | None = None,
+    ) -> None:
         self.synced = asyncio.Event()
-        self._objects: dict[Key, T] = {}
+        self.packing = packing
+        self._objects: dict[Key, Any] = {}
+        self._pack: Callable[[T], Any] = packing.pack if packing else _as_it_is
+        self._unpack: Callable[[Any], T] = packing.unpack if packing else _as_it_is
         self._indexers = dict(indexers or {})
-        self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._indexers}
+        self._indexes: dict[str, dict[str, Key | dict[Key, None]]] = {name: {} for name in self._indexers}
         self._tombstones: dict[str, float] = {}
         self._subscribers: list[Subscriber[T]] = []
 
     def get(self, namespace: str | None, name: str) -> T | None:
         """The object, or None; the namespace of a cluster-scoped object is None or empty."""
-        return self._objects.get((namespace or "", name))
+        return self._at((namespace or "", name))
 
     def by_index(self, index: str, value: str) -> list[T]:
         """The objects found under `value`, in order of arrival. Raises KeyError for an unknown index."""
-        return [self._objects[key] for key in self._indexes[index].get(value, ())]
+        keys = self._indexes[index].get(value, {})
+        return [self._unpack(self._objects[key]) for key in ([keys] if isinstance(keys, tuple) else keys)]
 
     def all(self) -> list[T]:
         """Every object, in order of arrival."""
-        return list(self._objects.values())
+        return list(map(self._unpack, self._objects.values()))
+
+    def each(self) -> Iterator[T]:
+        """Every object there is now, one at a time; what goes meanwhile is left out."""
+        for key in tuple(self._objects):
+            obj = self._at(key)
+            if obj is not None:
+                yield obj
 
     def __len__(self) -> int:
         """How many objects are stored."""
@@ -98,7 +116,7 @@ class Store(Generic[T]):
         if self._is_buried(obj):
             return False
         key = key_of(obj)
-        old = self._objects.get(key)
+        old = self._at(key)
         if old is None:
             self._set(key, None, obj)
             return True
@@ -111,6 +129,13 @@ class Store(Generic[T]):
             self._set(key, None, obj)
         return True
 
+    def swap(self, obj: T) -> None:
+        """Keep another form of an object: one with less in it, say, but of the version that is stored."""
+        key = key_of(obj)
+        old = self._at(key)
+        if old is not None and old.metadata.resource_version == obj.metadata.resource_version:
+            self._objects[key] = self._pack(obj)
+
     def remove(self, obj: T) -> bool:
         """Take note that we deleted `obj` and it is gone: no later event brings its uid back.
 
@@ -118,7 +143,7 @@ class Store(Generic[T]):
         """
         self._bury(obj, math.inf)
         key = key_of(obj)
-        old = self._objects.get(key)
+        old = self._at(key)
         if old is None or (old is not obj and not _same_identity(obj, old) and not _is_newer(obj, old)):
             return False
         self._delete(key, old)
@@ -131,7 +156,7 @@ class Store(Generic[T]):
         """
         self._bury(obj, version_of(obj))
         key = key_of(obj)
-        old = self._objects.get(key)
+        old = self._at(key)
         if old is None or _outlives(old, obj):
             return False
         self._delete(key, old)
@@ -148,7 +173,8 @@ class Store(Generic[T]):
             listed.add(key_of(obj))
             self.put(obj)
         at = parse_version(resource_version)
-        for key, old in [item for item in self._objects.items() if item[0] not in listed]:
+        for key in [key for key in self._objects if key not in listed]:
+            old = self._unpack(self._objects[key])
             version = version_of(old)
             if at is None or version is None or version <= at:
                 self._bury(old, at)
@@ -157,8 +183,8 @@ class Store(Generic[T]):
     def reset(self) -> None:
         """Forget everything, tombstones too: the server's history was rewound (restored from a backup)."""
         self._tombstones.clear()
-        for key, old in list(self._objects.items()):
-            self._delete(key, old)
+        for key, stored in list(self._objects.items()):
+            self._delete(key, self._unpack(stored))
 
     def subscribe(self, callback: Subscriber[T]) -> Callable[[], None]:
         """Call `callback(old, new)` on every real change: old is None on arrival, new is None on removal.
@@ -169,9 +195,13 @@ class Store(Generic[T]):
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
+    def _at(self, key: Key) -> T | None:
+        stored = self._objects.get(key)
+        return None if stored is None else self._unpack(stored)
+
     def _set(self, key: Key, old: T | None, new: T) -> None:
         before = self._index_values(old) if old is not None else {}
-        self._objects[key] = new
+        self._objects[key] = self._pack(new)
         self._reindex(key, before, self._index_values(new))
         self._notify(old, new)
 
@@ -209,12 +239,9 @@ class Store(Generic[T]):
         for name, index in self._indexes.items():
             old, new = before.get(name, set()), after.get(name, set())
             for value in old - new:
-                keys = index[value]
-                keys.pop(key, None)
-                if not keys:
-                    del index[value]
+                _drop(index, value, key)
             for value in new - old:
-                index.setdefault(value, {})[key] = None
+                _note(index, value, key)
 
     def _notify(self, old: T | None, new: T | None) -> None:
         for callback in tuple(self._subscribers):
@@ -222,6 +249,35 @@ class Store(Generic[T]):
                 callback(old, new)
             except Exception:
                 log.exception("a subscriber failed")
+
+
+def _as_it_is(obj: Any) -> Any:
+    return obj
+
+
+def _note(index: dict[str, Key | dict[Key, None]], value: str, key: Key) -> None:
+    """Find `key` under `value`; most values have one key, which takes no dict of its own."""
+    keys = index.get(value)
+    if keys is None:
+        index[value] = key
+    elif isinstance(keys, dict):
+        keys[key] = None
+    elif keys != key:
+        index[value] = {keys: None, key: None}
+
+
+def _drop(index: dict[str, Key | dict[Key, None]], value: str, key: Key) -> None:
+    keys = index[value]
+    if isinstance(keys, dict):
+        keys.pop(key, None)
+        if len(keys) > 1:
+            return
+        if keys:
+            index[value] = next(iter(keys))
+            return
+    elif keys != key:
+        return
+    del index[value]
 
 
 def _same_identity(a: HasMetadata, b: HasMetadata) -> bool:

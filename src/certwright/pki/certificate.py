@@ -25,7 +25,7 @@ _SPACES = frozenset(" \t\v\f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | set
 class CertificateFacts(Struct, frozen=True, gc=False, kw_only=True):
     """One certificate. Times are aware UTC; names are in the order of the certificate; addresses are text."""
 
-    serial: int
+    serial_number: bytes
     not_before: datetime
     not_after: datetime
     subject_der: bytes
@@ -40,6 +40,11 @@ class CertificateFacts(Struct, frozen=True, gc=False, kw_only=True):
     is_ca: bool
     key_usage: int
     extended_key_usages: tuple[str, ...]
+
+    @property
+    def serial(self) -> int:
+        """The serial number; never negative."""
+        return int.from_bytes(self.serial_number, "big")
 
     @property
     def common_name(self) -> str:
@@ -63,7 +68,7 @@ def facts_of(certificate: X509) -> CertificateFacts:
     """The facts of a certificate already taken apart."""
     found = certificate.alternative_names
     return CertificateFacts(
-        serial=certificate.serial,
+        serial_number=certificate.serial.to_bytes((certificate.serial.bit_length() + 7) // 8, "big"),
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         subject_der=certificate.subject,
@@ -81,7 +86,7 @@ def facts_of(certificate: X509) -> CertificateFacts:
     )
 
 
-_parse_certificate = Memo(_parse, 4096)
+_parse_certificate = Memo(_parse, 128)
 
 
 def detail_annotations(facts: CertificateFacts) -> dict[str, str]:

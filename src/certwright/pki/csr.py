@@ -210,4 +210,4 @@ def _extensions(attributes: bytes | None) -> tuple[Extension, ...]:
     return found
 
 
-_parse_request = Memo(_parse, 1024)
+_parse_request = Memo(_parse, 128)

@@ -201,9 +201,9 @@ def _point(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
-_loaded = Memo(_load, 256)
-_public_of_private = Memo(lambda private_pem: _loaded(private_pem).public, 8192)
-_public_from_spki = Memo(_read_spki, 256)
+_loaded = Memo(_load, 32)
+_public_of_private = Memo(lambda private_pem: _load(private_pem).public, 256)
+_public_from_spki = Memo(_read_spki, 128)
 
 
 # --- compare with a spec --------------------------------------------------------------------------

@@ -165,4 +165,4 @@ def _extensions(fields: der.Reader, version: int) -> tuple[Extension, ...]:
     return () if explicit is None else extensions.decode(explicit)
 
 
-_read_der = Memo(_parse, 256)
+_read_der = Memo(_parse, 64)
