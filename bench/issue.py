@@ -199,6 +199,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="leave the namespace behind")
 
 
+def counting(parser: argparse.ArgumentParser) -> None:
+    """The options that say who counts the calls."""
+    parser.add_argument("--audit-log", type=Path)
+    parser.add_argument("--agent", default="^certwright-controller/|^cert-manager", help="whose calls count")
+    parser.add_argument("--metrics", help="URL of the metrics of `certwright controller`")
+
+
 def source(args: argparse.Namespace) -> Source | None:
     """Who counts the calls, as the command line says."""
     if args.audit_log is not None:
@@ -233,9 +240,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=0, help="default: 256 for ECDSA, 2048 for RSA")
     parser.add_argument("--namespace", default=f"bench-{int(time.time())}")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for the last one")
-    parser.add_argument("--audit-log", type=Path)
-    parser.add_argument("--agent", default="^certwright-controller/|^cert-manager", help="whose calls count")
-    parser.add_argument("--metrics", help="URL of the metrics of `certwright controller`")
+    counting(parser)
     args = parser.parse_args()
     figures = asyncio.run(run(args))
     print_all({"issue": figures})

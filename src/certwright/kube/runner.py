@@ -1,12 +1,13 @@
 """How many keys run at once, and never the same key twice at once. It decides neither when nor what.
 
-Keys that failed run in places of their own: however long they take to fail again, the others do not wait.
+Keys that failed run in places of their own, and a turn that takes long gives its place to another: what hangs
+or fails does not make the others wait.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable
-from typing import TypeVar
+from typing import Final, Generic, TypeVar
 
 from certwright.kube.queue import Queue, QueueClosed
 from certwright.kube.schedule import Lane
@@ -14,6 +15,12 @@ from certwright.kube.schedule import Lane
 K = TypeVar("K", bound=Hashable)
 
 log = logging.getLogger(__name__)
+
+
+SLOW: Final = 1.0
+"""Seconds after which a turn counts as slow: then it does not occupy a place any longer."""
+SPARE: Final = 4
+"""So many times the usual number of keys can be slow at once, and others still have places."""
 
 
 async def run(
@@ -24,37 +31,76 @@ async def run(
 ) -> None:
     """Call `handle` for every key that falls due, `concurrency` keys at a time, until the queue is closed.
 
-    Beside them, up to a quarter as many keys run whose last turn failed, but at least one.
+    Beside them, up to a quarter as many keys run whose last turn failed, but at least one. Of the others, a
+    turn that is `SLOW` gives its place to another.
     An exception ends only that key's turn. It is handed to `on_error`, which decides whether the key comes
     again; without one it is logged and the key backs off. Cancelling this cancels the handlers; closing the
     queue lets those that run finish first.
     """
-    places = {Lane.HEALTHY: concurrency, Lane.FAILING: max(1, concurrency // 4)}
     async with asyncio.TaskGroup() as group:
-        for lane, count in places.items():
-            for number in range(count):
-                work = _work(queue, lane, handle, on_error or _back_off(queue))
-                group.create_task(work, name=f"worker-{lane.name.lower()}-{number}")
+        for lane, places in ((Lane.HEALTHY, concurrency), (Lane.FAILING, max(1, concurrency // 4))):
+            workers = _Workers(group, queue, lane, handle, on_error or _back_off(queue))
+            workers.spare = SPARE * places if lane is Lane.HEALTHY else 0
+            for _ in range(places):
+                workers.hire()
 
 
-async def _work(
-    queue: Queue[K],
-    lane: Lane,
-    handle: Callable[[K], Awaitable[None]],
-    on_error: Callable[[K, Exception], None],
-) -> None:
-    while True:
-        try:
-            key = await queue.get(lane)
-        except QueueClosed:
-            return
-        try:
-            await handle(key)
-        except Exception as error:  # noqa: BLE001 - a bug in one key's turn must not stop the others
-            on_error(key, error)
-        finally:
-            queue.done(key)
-        await asyncio.sleep(0)  # a turn that waited for nothing must not keep watches and leases from theirs
+class _Workers(Generic[K]):
+    """The places of one lane. `spare` is how many more may be hired in place of those that are slow."""
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        queue: Queue[K],
+        lane: Lane,
+        handle: Callable[[K], Awaitable[None]],
+        on_error: Callable[[K, Exception], None],
+    ) -> None:
+        self.spare = 0
+        self._group = group
+        self._queue = queue
+        self._lane = lane
+        self._handle = handle
+        self._on_error = on_error
+
+    def hire(self) -> None:
+        """Have one more key worked on at a time."""
+        self._group.create_task(self._work(), name=f"worker-{self._lane.name.lower()}")
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                key = await self._queue.get(self._lane)
+            except QueueClosed:
+                return
+            turn = _Turn()
+            timer = loop.call_later(SLOW, self._replace, turn)
+            try:
+                await self._handle(key)
+            except Exception as error:  # noqa: BLE001 - a bug in one key's turn must not stop the others
+                self._on_error(key, error)
+            finally:
+                timer.cancel()
+                self._queue.done(key)
+            if turn.replaced:
+                self.spare += 1
+                return
+            await asyncio.sleep(
+                0
+            )  # a turn that waited for nothing must not keep watches and leases from theirs
+
+    def _replace(self, turn: "_Turn") -> None:
+        if self.spare > 0:
+            self.spare -= 1
+            turn.replaced = True
+            self.hire()
+
+
+class _Turn:
+    """One key's turn; whether its worker's place was given to another meanwhile."""
+
+    replaced = False
 
 
 def _back_off(queue: Queue[K]) -> Callable[[K, Exception], None]:
