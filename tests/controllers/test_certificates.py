@@ -11,8 +11,6 @@ from certwright.api.certmanager import (
     AdditionalOutputFormat,
     Certificate,
     CertificateRequest,
-    JKSKeystore,
-    Keystores,
     PrivateKey,
     SecretTemplate,
 )
@@ -388,17 +386,6 @@ async def test_a_secret_never_holds_a_key_that_does_not_belong_to_its_certificat
 async def test_the_events_of_an_issuance(ca: Cluster) -> None:
     await issued(ca)
     assert await reasons(ca) == ["Issuing", "Generated", "Requested", "Issuing"]
-
-
-async def test_what_this_version_cannot_do_is_said_and_not_half_done(ca: Cluster) -> None:
-    await ca.start()
-    await ca.create(certificate("web", keystores=Keystores(jks=JKSKeystore(create=True, password="x"))))
-    await ca.settled()
-    assert not await ca.exists(Secret, "web-tls")
-    assert "Unsupported" in await reasons(ca)
-    await ca.patch(Certificate, "web", {"spec": {"keystores": None}})
-    await ca.settled()
-    assert is_ready(await ca.certificate("web"))
 
 
 async def test_a_clock_that_starts_in_the_future_issues_from_then(cluster: Cluster) -> None:

@@ -2,7 +2,8 @@
 
 Each file holds a Certificate's spec, the request made for it, what the issuer in use returned, the CA's
 Secret, the target Secret and the times in status. `=request` and `=key` in the Secret mean: the same bytes
-as there. All keys are throw-away.
+as there; keystores are base64, and `changeit` is the password of those whose password is not in the spec. All
+keys are throw-away.
 """
 
 import shutil
@@ -17,8 +18,9 @@ import pytest
 import yaml
 
 from certwright.api.certmanager import CertificateRequest, CertificateSpec
-from certwright.pki import csr, keys, sign
+from certwright.pki import csr, keys, keystores, sign
 from certwright.pki.chain import Bundle
+from certwright.pki.keystores import Passwords
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 
@@ -31,7 +33,10 @@ class Golden:
         self.issuer: dict[str, Any] = self._recorded.get("issuer") or {}
         self.ca_secret = {key: text.encode() for key, text in self._recorded.get("caSecret", {}).items()}
         self.annotations: dict[str, str] = self._recorded.get("secret", {}).get("annotations", {})
-        self.keystores: list[str] = self._recorded.get("secret", {}).get("keystores", [])
+        self.keystores: dict[str, bytes] = {
+            key: b64decode(text)
+            for key, text in self._recorded.get("secret", {}).get("keystores", {}).items()
+        }
 
         self.has_request = "request" in self._recorded
         self.is_issued = "certificate" in self._recorded.get("request", {})
@@ -74,7 +79,13 @@ class Golden:
                 data[key] = self.key
             else:
                 data[key] = b64decode(text) if key == "key.der" else text.encode()
-        return data
+        return data | self.keystores
+
+    @property
+    def passwords(self) -> Passwords:
+        """Of the keystores; those not in the spec were in a Secret."""
+        wanted = keystores.wanted(self.spec)
+        return Passwords(**{name: each.password or "changeit" for name, each in wanted.items()})
 
     def time(self, name: str) -> datetime | None:
         text = self._recorded["status"].get(name)

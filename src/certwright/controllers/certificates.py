@@ -16,6 +16,7 @@ from certwright.api.meta import (
 )
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.held_keys import HeldKeys
+from certwright.controllers.keystore_passwords import KeystorePasswords
 from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
@@ -42,7 +43,8 @@ class Certificates:
     """The controller of Certificates; one writer of their status.
 
     `signs` tells whether an issuer of this process would sign a request of this Certificate at once.
-    `executor` makes RSA keys, which take long and let go of the interpreter while they do.
+    `executor` makes RSA keys, which take long and let go of the interpreter while they do. `clock` gives
+    aware UTC times, for what is written into keystores.
     """
 
     name = "certificates"
@@ -58,6 +60,7 @@ class Certificates:
         policy: Policy,
         signs: Callable[[Certificate], bool],
         executor: Executor,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._objects = Objects(client, CERTIFICATES, Certificate, certificates)
@@ -67,8 +70,11 @@ class Certificates:
         self._events = events
         self._policy = policy
         self._signs = signs
+        self._passwords = KeystorePasswords(secrets)
         self._next_keys = NextKeys(client, secrets, held, executor)
-        self._target_secrets = TargetSecrets(client, requests, secrets, self._next_keys)
+        self._target_secrets = TargetSecrets(
+            client, requests, secrets, self._next_keys, self._passwords, clock
+        )
         self._absent: set[Key] = set()
         self._performers: dict[type[Action], Callable[[CertificateWorld, Any], Any]] = {
             actions.PatchStatus: self._patch_status,
@@ -88,6 +94,7 @@ class Certificates:
         if certificate is None:
             self._held.drop(key)
             self._absent.discard(key)
+            self._passwords.forget(key)
             return None
         uid = certificate.metadata.uid
         going = certificate.metadata.deletion_timestamp is not None  # then its Secret is nobody's concern
@@ -100,6 +107,7 @@ class Certificates:
             held_key=self._held.get(key),
             rivals=tuple(self._rivals(certificate)),
             signs_in_process=self._signs(certificate),
+            passwords=() if going else await self._passwords.seen(certificate),
         )
 
     def plan(self, world: CertificateWorld, now: datetime) -> Plan:

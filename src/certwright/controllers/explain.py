@@ -27,7 +27,8 @@ from certwright.api.reasons import READY
 from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.certificates import owner_index
 from certwright.controllers.issuers import RESOURCES, TYPES, signs_at_once
-from certwright.controllers.secrets import LABELLED, decode_facts
+from certwright.controllers.keystore_passwords import password_fact, references
+from certwright.controllers.secrets import LABELLED, decode_facts, decode_secret
 from certwright.kube.client import Client
 from certwright.kube.errors import NotFound
 from certwright.plan.actions import Check, Plan
@@ -74,7 +75,7 @@ async def explain(
 
 
 async def certificate_world(client: Client, certificate: Certificate) -> CertificateWorld:
-    """The world of a Certificate, read live: five calls."""
+    """The world of a Certificate, read live: five calls, and one for each password of a keystore."""
     namespace, spec = certificate.metadata.namespace, certificate.spec
     secret = await _found(client.get(SECRETS, spec.secret_name, namespace, type_=decode_facts))
     requests = await client.list_(
@@ -89,6 +90,12 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
     siblings = await client.list_(CERTIFICATES, namespace, type_=partial(decode, cls=Certificate))
     uid = certificate.metadata.uid
     issuer = await _issuer_of(client, namespace, certificate.spec.issuer_ref)
+    passwords = [
+        password_fact(
+            name, reference, await _found(client.get(SECRETS, reference.name, namespace, type_=decode_secret))
+        )
+        for name, reference in references(certificate).items()
+    ]
     return CertificateWorld(
         certificate=certificate,
         secret=secret,
@@ -96,6 +103,7 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         next_keys=tuple(s for s in labelled if controlled_by(s.metadata, uid)),
         rivals=tuple(c for c in siblings if c.spec.secret_name == spec.secret_name and c.metadata.uid != uid),
         signs_in_process=signs_at_once(issuer),
+        passwords=tuple(passwords),
     )
 
 

@@ -29,6 +29,7 @@ from certwright.controllers.certificates import Certificates, owner_index, secre
 from certwright.controllers.engine import Engine
 from certwright.controllers.held_keys import HeldKeys
 from certwright.controllers.issuers import IssuerLookup, Issuers, secret_names
+from certwright.controllers.keystore_passwords import password_index
 from certwright.controllers.recording import PlanEvents
 from certwright.controllers.requests import (
     CertificateRequests,
@@ -85,7 +86,9 @@ class Controllers:
         self._clock = clock
         events = PlanEvents(recorder)
         held = self.held_keys = HeldKeys()
-        self.certificates: Store[Certificate] = Store({"secret": secret_index}, Packing(Certificate))
+        self.certificates: Store[Certificate] = Store(
+            {"secret": secret_index, "password": password_index}, Packing(Certificate)
+        )
         self.requests: Store[CertificateRequest] = Store(
             {"owner": owner_index, "issuer": issuer_index, "key": key_secret_index},
             Packing(CertificateRequest),
@@ -109,7 +112,7 @@ class Controllers:
         self.certificate_engine = engine(
             Certificates(
                 client,
-                self.certificates,
+        self.certificates,
                 self.requests,
                 self.secrets,
                 held,
@@ -117,6 +120,7 @@ class Controllers:
                 config.policy,
                 self._signs_at_once,
                 self._executor,
+                clock,
             )
         )
         self.request_engine = engine(
@@ -215,7 +219,7 @@ class Controllers:
             for request in self.requests.by_index("issuer", f"{kind}/{namespace}/{name}"):
                 self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
         if old is None or new is None or secret_names(old) != secret_names(new):
-            self.secrets.keep_only(self.lookup.secrets())
+            self.secrets.keep_only("issuers", self.lookup.secrets())
 
     def _labelled_secret_changed(self, old: SecretFacts | None, new: SecretFacts | None) -> None:
         for facts in _both(old, new):
@@ -226,8 +230,10 @@ class Controllers:
             self._secret_changed((facts.metadata.namespace, facts.metadata.name))
 
     def _secret_changed(self, key: tuple[str, str]) -> None:
-        """Wake what depends on a Secret without being a Certificate: issuers, and requests signed with it."""
+        """Wake what depends on a Secret by reference: Certificates, issuers, and requests signed with it."""
         value = f"{key[0]}/{key[1]}"
+        for certificate in self.certificates.by_index("password", value):
+            self.certificate_engine.queue.add((certificate.metadata.namespace, certificate.metadata.name))
         for kind, store in self.lookup.stores.items():
             for issuer in store.by_index("secret", value):
                 self.issuer_engine.queue.add((kind, issuer.metadata.namespace, issuer.metadata.name))

@@ -16,7 +16,7 @@ class PlanEvents:
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
-        self._seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
 
     def emit(self, resource: Resource, obj: HasMetadata, events: Iterable[Event]) -> None:
         """Record events about an object."""
@@ -32,7 +32,7 @@ class PlanEvents:
             )
 
     def _already(self, obj: HasMetadata, event: Event) -> bool:
-        key = (obj.metadata.uid, event.reason, event.message)
+        key = (obj.metadata.uid, event.reason, event.message, event.cause)
         if key in self._seen:
             return True
         self._seen[key] = None

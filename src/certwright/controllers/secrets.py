@@ -1,8 +1,9 @@
 """Access to Secrets: what we watch follows what we serve, not what the cluster holds.
 
 Secrets labelled as ours are watched and kept as facts without private keys. A Secret that an issuer
-refers to is read whole, and once more only when it has changed: seen through the labelled watch, or
-else through a watch of that one name. All others are read live when a plan needs them.
+refers to, or that a Certificate waits for, is read whole, and once more only when it has changed: seen
+through the labelled watch, or else through a watch of that one name. All others are read live when a
+plan needs them.
 """
 
 import asyncio
@@ -55,6 +56,7 @@ class Secrets:
         self._changed = changed
         self._read: dict[Key, Secret] = {}
         self._followed: dict[Key, _Followed] = {}
+        self._needed: dict[str, set[Key]] = {}
 
     def watcher(self, namespace: str | None = None) -> Watcher[SecretFacts]:
         """The watch that feeds `labelled`."""
@@ -88,7 +90,10 @@ class Secrets:
         return secret
 
     async def referred(self, namespace: str, name: str) -> Secret | None:
-        """A Secret that an issuer refers to: read once, then only after it has changed."""
+        """A Secret that somebody refers to and needs: read once, then only after it has changed.
+
+        Whoever asks tells by `keep_only` when it is needed no longer.
+        """
         key = (namespace, name)
         facts = self.labelled.get(namespace, name)
         if facts is not None:
@@ -105,11 +110,13 @@ class Secrets:
         await followed.store.synced.wait()
         return followed.store.get(namespace, name)
 
-    def keep_only(self, keys: set[Key]) -> None:
-        """Forget Secrets that no issuer refers to any more."""
-        for key in [key for key in self._read if key not in keys]:
+    def keep_only(self, holder: str, keys: set[Key]) -> None:
+        """Forget Secrets that a holder refers to no more, and no other does: "issuers" or "certificates"."""
+        self._needed[holder] = keys
+        needed = set().union(*self._needed.values())
+        for key in [key for key in self._read if key not in needed]:
             del self._read[key]
-        for key in [key for key in self._followed if key not in keys]:
+        for key in [key for key in self._followed if key not in needed]:
             self._unfollow(key)
 
     def followed(self) -> dict[Key, Store[Secret]]:

@@ -2,6 +2,9 @@
 should look like, and when it is written, is decided in `plan`.
 """
 
+import os
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +13,7 @@ from certwright.api import annotations as ann
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.meta import SECRETS
 from certwright.controllers.engine import Replan, Retry
+from certwright.controllers.keystore_passwords import KeystorePasswords
 from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.secrets import Secrets, decode_facts
 from certwright.kube.client import Client
@@ -17,6 +21,8 @@ from certwright.kube.errors import Invalid
 from certwright.kube.store import Store
 from certwright.pki import keys
 from certwright.pki.certificate import parse_certificate
+from certwright.pki.errors import PKIError
+from certwright.pki.keystores import Source
 from certwright.pki.secret import target_data
 from certwright.plan import actions
 from certwright.plan.world import CertificateWorld, SecretFacts
@@ -26,16 +32,27 @@ class TargetSecrets:
     """Performs `ApplySecret`."""
 
     def __init__(
-        self, client: Client, requests: Store[CertificateRequest], secrets: Secrets, next_keys: NextKeys
+        self,
+        client: Client,
+        requests: Store[CertificateRequest],
+        secrets: Secrets,
+        next_keys: NextKeys,
+        passwords: KeystorePasswords,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._requests = requests
         self._secrets = secrets
         self._next_keys = next_keys
+        self._passwords = passwords
+        self._source = Source(os.urandom, lambda: int(clock().timestamp() * 1000))
 
     async def apply(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
         """Apply the Secret, keeping the type of one that is there. Raises Replan, Retry or ApiError."""
-        version, data = await self._data(world, action)
+        try:
+            version, data = await self._data(world, action)
+        except PKIError as error:
+            raise Retry(f"the data of Secret {action.name} cannot be put together: {error}") from error
         namespace = world.key[0]
         body: dict[str, Any] = {
             "metadata": {
@@ -59,6 +76,7 @@ class TargetSecrets:
                 raise
             facts = await self._send(action.name, namespace, body | {"type": present.type})
         self._secrets.labelled.put(facts)
+        self._passwords.forget(world.key)
 
     async def _send(self, name: str, namespace: str, body: dict[str, Any]) -> SecretFacts:
         return await self._client.apply(
@@ -84,8 +102,9 @@ class TargetSecrets:
             if secret is None or not secret.data.get("tls.key") or not secret.data.get("tls.crt"):
                 raise Replan
             data = secret.data
+            passwords = await self._passwords.read(world)
             return secret.metadata.resource_version, target_data(
-                data["tls.key"], data["tls.crt"], data.get("ca.crt", b""), spec
+                data["tls.key"], data["tls.crt"], data.get("ca.crt", b""), spec, passwords, self._source, data
             )
         request = self._requests.get(namespace, action.request)
         if request is None or not request.status.certificate:
@@ -98,4 +117,6 @@ class TargetSecrets:
         if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
             raise Retry(f"the private key at hand is not the one of CertificateRequest {action.request}")
         encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
-        return "", target_data(keys.encode(pem, encoding), chain, request.status.ca or b"", spec)
+        passwords = await self._passwords.read(world)
+        ca = request.status.ca or b""
+        return "", target_data(keys.encode(pem, encoding), chain, ca, spec, passwords, self._source)

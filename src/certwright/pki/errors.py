@@ -37,5 +37,5 @@ class SigningError(PKIError):
     """A signature cannot be made or does not verify."""
 
 
-class KeystoreUnsupportedError(PKIError, NotImplementedError):
-    """A spec asks for a JKS or PKCS#12 keystore, which this version does not write."""
+class KeystoreError(PKIError):
+    """A keystore cannot hold what it is asked to hold."""

@@ -112,6 +112,12 @@ def encode(private_pem: bytes, encoding: str) -> bytes:
     return pem.encode("PRIVATE KEY", keystructures.write_pkcs8(numbers, loaded.point))
 
 
+def pkcs8(private_pem: bytes) -> bytes:
+    """The same key as DER PrivateKeyInfo, without attributes. Raises `KeyDecodeError`."""
+    loaded = _loaded(private_pem)
+    return keystructures.write_pkcs8(loaded.numbers, loaded.point)
+
+
 # --- read -----------------------------------------------------------------------------------------
 
 

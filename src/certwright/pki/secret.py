@@ -2,21 +2,33 @@
 or type.
 """
 
+from collections.abc import Mapping
+
 from certwright.api import annotations
 from certwright.api.certmanager import CertificateSpec
-from certwright.pki import pem
-from certwright.pki.errors import KeyDecodeError, KeystoreUnsupportedError, TemplateError
+from certwright.pki import keystores, pem
+from certwright.pki.errors import KeyDecodeError, TemplateError
+from certwright.pki.keystores import Passwords, Source
 
 _DER = "DER"
 _COMBINED_PEM = "CombinedPEM"
 
 
-def target_data(private_pem: bytes, chain: bytes, ca: bytes, spec: CertificateSpec) -> dict[str, bytes]:
+def target_data(
+    private_pem: bytes,
+    chain: bytes,
+    ca: bytes,
+    spec: CertificateSpec,
+    passwords: Passwords,
+    source: Source,
+    stored: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
     """Entries of the Secret for a key, a chain and a CA (may be empty), all PEM and stored as they are.
 
-    `private_pem` is already in the encoding the spec asks for (`keys.encode`). Raises `TemplateError` for
-    an unknown additional output format, `KeyDecodeError` if the key is no PEM, and
-    `KeystoreUnsupportedError` if a keystore is to be created.
+    `private_pem` is already in the encoding the spec asks for (`keys.encode`). `stored` is the data of the
+    Secret as it is: keystores are taken from there if nothing in them has changed. Raises `TemplateError`
+    for an unknown additional output format, `KeyDecodeError` if the key is no PEM, and what
+    `keystores.entries` raises.
     """
     data = {annotations.TLS_CRT: chain, annotations.TLS_KEY: private_pem}
     if ca:
@@ -28,8 +40,7 @@ def target_data(private_pem: bytes, chain: bytes, ca: bytes, spec: CertificateSp
             data[annotations.TLS_COMBINED] = combined_pem(private_pem, chain)
         else:
             raise TemplateError(f"additional output format {wanted.type!r} is not supported")
-    data.update(_keystores(spec))
-    return data
+    return data | keystores.entries(spec, private_pem, chain, ca, passwords, source, stored)
 
 
 def key_der(private_pem: bytes) -> bytes:
@@ -43,13 +54,3 @@ def key_der(private_pem: bytes) -> bytes:
 def combined_pem(private_pem: bytes, chain: bytes) -> bytes:
     """Key and chain in one file, with an empty line between them."""
     return private_pem + b"\n" + chain
-
-
-def _keystores(spec: CertificateSpec) -> dict[str, bytes]:
-    """Entries for spec.keystores: none yet, so asking for one is refused by name."""
-    wanted = spec.keystores
-    for name in ("jks", "pkcs12"):
-        keystore = getattr(wanted, name, None)
-        if keystore is not None and keystore.create:
-            raise KeystoreUnsupportedError(f"spec.keystores.{name} is not supported yet")
-    return {}

@@ -20,7 +20,7 @@ class Event(Struct, frozen=True):
     """A core/v1 Event to record about the planned object.
 
     `component` is the event's source component without the `cert-manager-` prefix.
-    `once` asks the shell to record it at most once in the life of the object.
+    `once` asks the shell to record it at most once in the life of the object, or once for each `cause`.
     """
 
     reason: str
@@ -28,6 +28,7 @@ class Event(Struct, frozen=True):
     component: str
     type: str = NORMAL
     once: bool = False
+    cause: str = ""
 
 
 class Action(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from certwright.api import conditions
 from certwright.api.reasons import INCORRECT_CERTIFICATE, ISSUING, RENEWING, WINDOW_ERROR
 from certwright.pki import match
 from certwright.pki.errors import PKIError
-from certwright.plan import target_secret
+from certwright.plan import keystore_passwords, target_secret
 from certwright.plan.actions import WARNING, Event, Plan
 from certwright.plan.issuance import issue
 from certwright.plan.policies import TRIGGER, Violation, evaluate, go_time
@@ -74,7 +74,7 @@ def _begin(situation: Situation, violation: Violation) -> None:
 
 
 def _may_issue(situation: Situation) -> bool:
-    """Whether this Certificate owns its Secret's name, and neither a failure nor a gap holds it back."""
+    """Whether this Certificate owns its Secret's name, and no failure holds it back."""
     draft = situation.draft
     owner = _secret_owner(situation)
     if not draft.check(
@@ -83,11 +83,6 @@ def _may_issue(situation: Situation) -> bool:
         f'spec.secretName "{situation.spec.secret_name}" belongs to Certificate "{owner}"',
     ):
         draft.say(f'will not be issued: its secretName is taken by Certificate "{owner}"', "you")
-        return False
-    missing = _unsupported(situation)
-    if not draft.check("every field of the spec is implemented", not missing, missing):
-        draft.events.append(Event("Unsupported", missing, "certificates-trigger", WARNING, once=True))
-        draft.say(f"will not be issued: {missing}", "you")
         return False
     until = _backoff_until(situation)
     waiting = until is not None and until > situation.now
@@ -113,15 +108,6 @@ def _secret_owner(situation: Situation) -> str:
     return oldest.metadata.name
 
 
-def _unsupported(situation: Situation) -> str:
-    """A wish that this version cannot fulfil: better no Secret than one that lacks what was asked for."""
-    keystores = situation.spec.keystores
-    wanted = [] if keystores is None else [k for k in (keystores.jks, keystores.pkcs12) if k is not None]
-    if any(keystore.create for keystore in wanted):
-        return "spec.keystores: this version writes no keystores; remove the field to have it issued without"
-    return ""
-
-
 def _backoff_until(situation: Situation) -> datetime | None:
     """When the next try is due after a failure; None if there was none, or the spec was edited since."""
     status, policy = situation.certificate.status, situation.policy
@@ -143,5 +129,10 @@ def _repair_secret(situation: Situation) -> None:
         return
     violation = target_secret.drift(situation.certificate, secret, owner=owner)
     detail = violation.message if violation else ""
-    if not situation.draft.check("secret carries the metadata it should", violation is None, detail):
+    if situation.draft.check("secret carries the metadata it should", violation is None, detail):
+        return
+    missing = keystore_passwords.missing(situation)
+    if missing:
+        situation.draft.say(f"has a Secret that cannot be brought up to date: {missing}", "you")
+    else:
         situation.draft.after.append(target_secret.apply_again(situation.certificate, secret, owner=owner))

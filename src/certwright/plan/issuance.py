@@ -23,7 +23,7 @@ from certwright.api.reasons import (
 from certwright.pki import certificate as x509
 from certwright.pki import match
 from certwright.pki.errors import PKIError
-from certwright.plan import next_key, target_secret
+from certwright.plan import keystore_passwords, next_key, target_secret
 from certwright.plan.actions import WARNING, CreateRequest, Event
 from certwright.plan.names import copied_annotations, request_name
 from certwright.plan.policies import go_list, go_time
@@ -195,6 +195,11 @@ def _store(situation: Situation, request: CertificateRequest) -> None:
         _fail(situation, INVALID_CERTIFICATE, f"the issued certificate expired at {go_time(facts.not_after)}")
         return
     situation.draft.check("issued certificate fits the request", passed=True)
+    missing = keystore_passwords.missing(situation)
+    if missing:
+        next_key.outlive_this_process(situation)
+        situation.draft.say(f"is issued and cannot be stored: {missing}", "you")
+        return
     existing = situation.world.secret
     situation.draft.after.append(
         target_secret.apply_issued(

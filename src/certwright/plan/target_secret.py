@@ -11,6 +11,7 @@ from msgspec import Struct
 from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef
 from certwright.api.meta import CERTIFICATES, ManagedFieldsEntry, OwnerReference, controller_reference
+from certwright.pki import keystores
 from certwright.pki.certificate import CertificateFacts, detail_annotations
 from certwright.plan.actions import ApplySecret
 from certwright.plan.policies import Violation, go_list
@@ -18,6 +19,7 @@ from certwright.plan.world import OwnedFields, SecretFacts
 
 MANAGED_PREFIXES = ("cert-manager.io/", "controller.cert-manager.io/")
 IDENTITY = frozenset({ann.CERTIFICATE_NAME, ann.ISSUER_NAME, ann.ISSUER_KIND, ann.ISSUER_GROUP})
+_KEYSTORE_KEYS = frozenset(key for pair in keystores.FILES.values() for key in pair)
 FORMAT_KEYS = {"DER": ann.KEY_DER, "CombinedPEM": ann.TLS_COMBINED}
 
 
@@ -170,6 +172,20 @@ def _format_ownership(seen: Comparison) -> Violation | None:
     return None
 
 
+def _keystores(seen: Comparison) -> Violation | None:
+    """Presence only: a changed password, alias or profile shows at the next apply; what is others' stays."""
+    secret, wanted = seen.secret, set()
+    for name in keystores.wanted(seen.certificate.spec):
+        keystore, truststore = keystores.FILES[name]
+        wanted |= {keystore, truststore} if secret.filled(ann.CA_CRT) else {keystore}
+    missing = [key for key in sorted(wanted) if not secret.filled(key)]
+    extra = sorted((secret.owned.data & _KEYSTORE_KEYS) - wanted)
+    if not missing and not extra:
+        return None
+    text = f"keystores: missing {go_list(missing)}, extra {go_list(extra)}"
+    return Violation("SecretKeystoreFormatMismatch", text)
+
+
 def _owner(seen: Comparison) -> Violation | None:
     uid = seen.certificate.metadata.uid
     if (uid in seen.secret.owned.owner_uids) != seen.owner:
@@ -190,6 +206,7 @@ POST_ISSUANCE: tuple[Callable[[Comparison], Violation | None], ...] = (
     _format_values,
     _format_ownership,
     _owner,
+    _keystores,
 )
 
 

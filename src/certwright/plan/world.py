@@ -50,6 +50,17 @@ class HeldKey(Struct, frozen=True):
     public: PublicKey
 
 
+class KeystorePassword(Struct, frozen=True):
+    """A Secret that a keystore ("jks" or "pkcs12") names for its password, and what was seen of it.
+
+    `usable` says that the Secret exists and has text that is not empty under the key.
+    """
+
+    keystore: str
+    exists: bool
+    usable: bool
+
+
 class Policy(Struct, frozen=True):
     """Settings of the controllers that change decisions (upstream's flags of the same meaning)."""
 
@@ -71,6 +82,7 @@ class CertificateWorld(Struct, frozen=True):
     `requests` and `next_keys` are those whose controller owner is this Certificate, by uid.
     `rivals` are the other Certificates of the namespace with the same spec.secretName.
     `signs_in_process` says that an issuer of this process, ready now, will sign the request at once.
+    `passwords` are those that were looked at, because they were not there when they were needed.
     """
 
     certificate: Certificate
@@ -80,6 +92,7 @@ class CertificateWorld(Struct, frozen=True):
     held_key: HeldKey | None = None
     rivals: tuple[Certificate, ...] = ()
     signs_in_process: bool = False
+    passwords: tuple[KeystorePassword, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
