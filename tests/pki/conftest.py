@@ -6,6 +6,7 @@ as there; keystores are base64, and `changeit` is the password of those whose pa
 keys are throw-away.
 """
 
+import os
 import shutil
 import subprocess
 from base64 import b64decode
@@ -189,21 +190,51 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def openssl(tmp_path):
-    """Runs the real openssl; keyword arguments become files whose names replace `{name}` in the arguments."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("openssl is not installed")
+class Program:
+    """Runs a real program; keyword arguments become files whose names replace `{name}` in the arguments."""
 
-    def run(*arguments: str, **files: bytes) -> str:
-        names = {}
-        for name, content in files.items():
-            (tmp_path / name).write_bytes(content)
-            names[name] = str(tmp_path / name)
-        command = [program, *(argument.format(**names) for argument in arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+
+    def __call__(self, *arguments: str, **files: bytes) -> str:
+        """What it printed; it has to succeed."""
+        done = self.run(*arguments, **files)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    return run
+    def refusal(self, *arguments: str, **files: bytes) -> str:
+        """What it printed; it has to fail."""
+        done = self.run(*arguments, **files)
+        assert done.returncode != 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def run(self, *arguments: str, **files: bytes) -> subprocess.CompletedProcess[str]:
+        names = {}
+        for name, content in files.items():
+            (self.folder / name).write_bytes(content)
+            names[name] = str(self.folder / name)
+        command = [self.name, *(argument.format(**names) for argument in arguments)]
+        environment = os.environ | {"LC_ALL": "C.UTF-8"}
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=environment
+        )
+
+
+def _program(name: str, folder: Path) -> Program:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return Program(path, folder)
+
+
+@pytest.fixture
+def openssl(tmp_path):
+    """The real openssl."""
+    return _program("openssl", tmp_path)
+
+
+@pytest.fixture
+def keytool(tmp_path):
+    """The real keytool of a Java runtime."""
+    return _program("keytool", tmp_path)

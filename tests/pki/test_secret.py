@@ -34,26 +34,24 @@ def test_an_empty_ca_is_left_out(spec, key):
 
 
 def test_der_is_what_the_pem_of_the_key_encloses(spec, key):
-    data = target_data(key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "DER"}]), Passwords(), SOURCE)
+    data = target_data(key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "DER"}]))
     assert data["key.der"] == b64decode(b"".join(key.splitlines()[1:-1]))
     assert "tls-combined.pem" not in data
 
 
 def test_combined_pem_has_an_empty_line_between_key_and_chain(spec, key):
-    data = target_data(
-        key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "CombinedPEM"}]), Passwords(), SOURCE
-    )
+    data = target_data(key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "CombinedPEM"}]))
     assert data["tls-combined.pem"] == key + b"\n" + CHAIN
 
 
 def test_an_unknown_format_is_refused(spec, key):
     with pytest.raises(TemplateError, match="XML"):
-        target_data(key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "XML"}]), Passwords(), SOURCE)
+        target_data(key, CHAIN, CA, spec(additionalOutputFormats=[{"type": "XML"}]))
 
 
 def test_a_key_that_is_no_pem_is_refused(spec):
     with pytest.raises(KeyDecodeError):
-        target_data(b"x", CHAIN, CA, spec(additionalOutputFormats=[{"type": "DER"}]), Passwords(), SOURCE)
+        target_data(b"x", CHAIN, CA, spec(additionalOutputFormats=[{"type": "DER"}]))
 
 
 def test_keystores_are_added_where_they_are_wanted(spec, key, root):
