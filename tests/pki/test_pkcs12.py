@@ -1,6 +1,6 @@
 """PKCS#12 keystores, read by openssl, by keytool and by the OpenSSL that `cryptography` brings along.
 
-Only the last is sure to read Modern2026: its MAC (RFC 9579) needs OpenSSL 3.4 or Java 26.
+Only the last is sure to read Modern2026: its MAC (RFC 9579) needs OpenSSL 3.4 or a Java of 2026.
 """
 
 import os

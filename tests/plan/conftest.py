@@ -25,6 +25,7 @@ from certwright.plan.world import (
     CertificateWorld,
     HeldKey,
     IssuerWorld,
+    KeystorePassword,
     Policy,
     RequestWorld,
     SecretFacts,
@@ -119,7 +120,10 @@ class Worlds:
         return _chain(encode(was.spec), short["key"], start, short.get("for", "2160h"))
 
     def secret(self, short: dict[str, Any] | None, name: str = "web-tls") -> SecretFacts | None:
-        """The facts of a Secret. By default it is one that we wrote: annotated, labelled and owned."""
+        """The facts of a Secret. By default it is one that we wrote: annotated, labelled and owned.
+
+        What is in `foreign_data` belongs to somebody else.
+        """
         if short is None:
             return None
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
@@ -138,6 +142,7 @@ class Worlds:
             }
         annotations = _overridden(annotations, short.get("annotations", {}))
         labels = _overridden(labels, short.get("labels", {}))
+        foreign = {k: v.encode() for k, v in short.get("foreign_data", {}).items()}
         fields = {
             "f:data": {f"f:{key}": {} for key in data},
             "f:metadata": {
@@ -155,7 +160,10 @@ class Worlds:
             "managedFields": managed if short.get("ours", True) else [],
         }
         return secret_facts(
-            convert({"metadata": meta, "type": short.get("type", "kubernetes.io/tls"), "data": data}, Secret)
+            convert(
+                {"metadata": meta, "type": short.get("type", "kubernetes.io/tls"), "data": data | foreign},
+                Secret,
+            )
         )
 
     def certificate_world(self) -> CertificateWorld:
@@ -173,6 +181,7 @@ class Worlds:
             held_key=HeldKey(held["name"], public_key_of_private(private_key(held["key"]))) if held else None,
             rivals=tuple(self.certificate(c) for c in case.get("rivals", [])),
             signs_in_process=case.get("signs_in_process", True),
+            passwords=tuple(KeystorePassword(**p) for p in case.get("passwords", [])),
         )
 
     def request_world(self) -> RequestWorld:
