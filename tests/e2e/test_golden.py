@@ -21,6 +21,7 @@ from certwright.api.meta import (
     CERTIFICATE_REQUESTS,
     CERTIFICATES,
     SECRETS,
+    ManagedObjectMeta,
     ObjectMeta,
     Resource,
 )
@@ -32,6 +33,7 @@ from certwright.testing.cluster import Cluster
 
 CASES = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("golden/*.yaml"))}
 
+PASSWORD = "changeit"  # of all PKCS#12 keystores
 Want = dict[str, Any]
 
 
@@ -124,6 +126,9 @@ async def do(cluster: Cluster, step: dict[str, Any]) -> None:
     match step["do"]:
         case "create":
             await cluster.client.create(CERTIFICATES, step["object"], cluster.namespace)
+        case "create-secret":
+            data = {key: text.encode() for key, text in step["data"].items()}
+            await cluster.create(Secret(metadata=ManagedObjectMeta(name=name), data=data))
         case "patch":
             await cluster.patch(Certificate, name, step["body"])
         case "patch-secret":
@@ -175,7 +180,7 @@ async def observed(cluster: Cluster) -> Want:
             o["metadata"]["name"]: observation.request(o) for o in await objects(CERTIFICATE_REQUESTS)
         },
         "secrets": {
-            observation.without_random(o["metadata"]["name"]): observation.secret(o)
+            observation.without_random(o["metadata"]["name"]): observation.secret(o, PASSWORD)
             for o in await objects(SECRETS)
             if observation.is_ours(o)
         },

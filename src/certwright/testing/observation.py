@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from certwright.api import annotations as ann
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.keys import public_key_of_private
+from certwright.testing.keystore_facts import of_jks, of_pkcs12
 
 _RANDOM_SUFFIX = re.compile(r"\b([a-z0-9.-]+-)[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 _KEY_IDENTIFIERS = {"2.5.29.14", "2.5.29.35"}
@@ -56,8 +57,11 @@ def request(obj: Object) -> Observed:
     }
 
 
-def secret(obj: Object) -> Observed:
-    """A Secret that was written for a Certificate: metadata, who owns which field, facts of key and chain."""
+def secret(obj: Object, password: str = "") -> Observed:
+    """A Secret that was written for a Certificate: metadata, who owns which field, facts of key and chain.
+
+    With the `password` of its PKCS#12 keystores it is seen as well what these hold.
+    """
     metadata = obj["metadata"]
     data = {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}
     seen: Observed = {
@@ -80,6 +84,12 @@ def secret(obj: Object) -> Observed:
     if data.get("ca.crt"):
         (authority,) = x509.load_pem_x509_certificates(data["ca.crt"])
         seen["ca"] = authority.subject.rfc4514_string()
+    stores = {key: value for key, value in data.items() if key.endswith((".jks", ".p12"))}
+    if stores:
+        seen["keystores"] = {
+            key: of_jks(store) if key.endswith(".jks") else of_pkcs12(store, password)
+            for key, store in sorted(stores.items())
+        }
     return seen
 
 
