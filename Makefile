@@ -39,7 +39,7 @@ clean: ## remove what the verbs above made, the data of `make run` included
 
 .PHONY: tools
 tools:
-	@tools/need.sh openssl
+	@tools/need.sh openssl keytool=default-jre-headless
 	@tools/install-test-tools.sh
 
 $(RUN): requirements.lock pyproject.toml

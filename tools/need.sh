@@ -1,10 +1,10 @@
 #!/bin/sh
-# Usage: tools/need.sh COMMAND... Makes sure that commands are there which tests call and which are packages of the same
-# name: as root on Debian it installs what is missing, elsewhere it says what to install.
+# Usage: tools/need.sh COMMAND[=PACKAGE]... Makes sure that commands are there which tests call; a package has the name
+# of its command where none is given. As root on Debian it installs what is missing, elsewhere it says what to install.
 set -eu
 missing=
-for name; do
-    command -v "$name" >/dev/null || missing="$missing $name"
+for needed; do
+    command -v "${needed%%=*}" >/dev/null || missing="$missing ${needed#*=}"
 done
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -235,6 +235,14 @@ def openssl(tmp_path):
 
 
 @pytest.fixture
+def legacy_openssl(openssl):
+    """The real openssl, if it came with its legacy provider, which has RC2."""
+    if openssl.run("list", "-providers", "-provider", "legacy").returncode:
+        pytest.skip("this openssl has no legacy provider")
+    return openssl
+
+
+@pytest.fixture
 def keytool(tmp_path):
     """The real keytool of a Java runtime."""
     return _program("keytool", tmp_path)

@@ -26,11 +26,11 @@ def test_the_table_is_a_permutation():
     assert sorted(rc2._PI) == list(range(256))
 
 
-def test_openssl_decrypts_it(openssl):
+def test_openssl_decrypts_it(legacy_openssl):
     plain = bytes(range(40))
     cipher = rc2.encrypt_cbc(b"\x01\x02\x03\x04\x05", b"\x11" * 8, plain)
     arguments = ["enc", "-d", "-rc2-40-cbc", "-nopad", "-K", "0102030405", "-iv", "11" * 8]
     providers = ["-provider", "legacy", "-provider", "default"]
-    target = openssl.folder / "plain"
-    openssl(*arguments, *providers, "-in", "{cipher}", "-out", str(target), cipher=cipher)
+    target = legacy_openssl.folder / "plain"
+    legacy_openssl(*arguments, *providers, "-in", "{cipher}", "-out", str(target), cipher=cipher)
     assert target.read_bytes() == plain
