@@ -96,27 +96,35 @@ class TargetSecrets:
         It is that of a request and the next key, or what the Secret holds already. A key is never
         put beside a certificate that it does not belong to.
         """
-        namespace, spec = world.key[0], world.certificate.spec
         if action.request is None:
-            secret = await self._secrets.live(namespace, action.name)
-            if secret is None or not secret.data.get("tls.key") or not secret.data.get("tls.crt"):
-                raise Replan
-            data = secret.data
-            passwords = await self._passwords.read(world)
-            return secret.metadata.resource_version, target_data(
-                data["tls.key"], data["tls.crt"], data.get("ca.crt", b""), spec, passwords, self._source, data
-            )
-        request = self._requests.get(namespace, action.request)
+            return await self._present(world, action.name)
+        return "", await self._issued(world, action.request)
+
+    async def _present(self, world: CertificateWorld, name: str) -> tuple[str, dict[str, bytes]]:
+        """The key, chain and CA that the Secret holds already, and the rest made of them anew."""
+        secret = await self._secrets.live(world.key[0], name)
+        if secret is None or not secret.data.get("tls.key") or not secret.data.get("tls.crt"):
+            raise Replan
+        key, chain, ca = secret.data["tls.key"], secret.data["tls.crt"], secret.data.get("ca.crt", b"")
+        passwords = await self._passwords.read(world)
+        spec = world.certificate.spec
+        return secret.metadata.resource_version, target_data(
+            key, chain, ca, spec, passwords, self._source, secret.data
+        )
+
+    async def _issued(self, world: CertificateWorld, name: str) -> dict[str, bytes]:
+        """The next key, and what the request of this name was answered with."""
+        request = self._requests.get(world.key[0], name)
         if request is None or not request.status.certificate:
             raise Replan
-        chain = request.status.certificate
+        chain, ca = request.status.certificate, request.status.ca or b""
         pem = await self._next_keys.pem(
             world, request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
         )
         issued_for = parse_certificate(chain).public_key
         if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
-            raise Retry(f"the private key at hand is not the one of CertificateRequest {action.request}")
-        encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
+            raise Retry(f"the private key at hand is not the one of CertificateRequest {name}")
         passwords = await self._passwords.read(world)
-        ca = request.status.ca or b""
-        return "", target_data(keys.encode(pem, encoding), chain, ca, spec, passwords, self._source)
+        spec = world.certificate.spec
+        encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
+        return target_data(keys.encode(pem, encoding), chain, ca, spec, passwords, self._source)

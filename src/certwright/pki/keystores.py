@@ -72,13 +72,7 @@ def entries(
     )
     writers: dict[str, _Write] = {}
     for name, keystore in formats.items():
-        password = getattr(passwords, name)
-        if not password:
-            raise KeystoreError(f"spec.keystores.{name} has no password")
-        if isinstance(keystore, PKCS12Keystore):
-            stores = _pkcs12(keystore.profile, contents, password)
-        else:
-            stores = _jks(keystore.alias, contents, password)
+        stores = _writers(name, keystore, contents, passwords)
         writers |= dict(zip(FILES[name], stores if ca_pem else stores[:1], strict=False))
     present = stored or {}
     return {name: _kept_or_new(present.get(name, b""), write, source) for name, write in writers.items()}
@@ -93,6 +87,18 @@ class _Contents(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "_Contents(...)"
+
+
+def _writers(
+    name: str, keystore: JKSKeystore | PKCS12Keystore, contents: _Contents, passwords: Passwords
+) -> tuple[_Write, _Write]:
+    """What writes the keystore and the truststore of a format."""
+    password = getattr(passwords, name)
+    if not password:
+        raise KeystoreError(f"spec.keystores.{name} has no password")
+    if isinstance(keystore, PKCS12Keystore):
+        return _pkcs12(keystore.profile, contents, password)
+    return _jks(keystore.alias, contents, password)
 
 
 def _pkcs12(profile: str, contents: _Contents, password: str) -> tuple[_Write, _Write]:
