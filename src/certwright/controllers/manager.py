@@ -112,7 +112,7 @@ class Controllers:
         self.certificate_engine = engine(
             Certificates(
                 client,
-        self.certificates,
+                self.certificates,
                 self.requests,
                 self.secrets,
                 held,
