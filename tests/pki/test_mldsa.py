@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from base64 import b64decode
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,8 @@ import msgspec
 import pytest
 from cryptography import x509 as other_library
 from cryptography.hazmat.primitives import serialization
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certwright.api.certmanager import PrivateKey
 from certwright.pki import chain, csr, der, keys, keystructures, match, pem, secret, sign, signatures, x509
@@ -148,6 +151,17 @@ def test_representations_carry_no_key_material(algorithm):
     assert repr(loaded.numbers) == "MLDSAPrivate(...)"
     assert SEED.hex() not in repr(loaded)
     assert "\\x1f" not in repr(loaded.numbers)
+
+
+@given(st.data())
+def test_damaged_keys_raise_nothing_but_a_decode_error(data):
+    name = data.draw(st.sampled_from(["ml-dsa-44-both", "ml-dsa-44-expanded", "seed"]))
+    whole = seed_form("ML-DSA-44") if name == "seed" else (KEYS / f"{name}.pem").read_bytes()
+    content = bytearray(pem.first(whole, 13_000).content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, min(len(content), 80) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(KeyDecodeError):
+        keys.load_private(pem.encode("PRIVATE KEY", bytes(content)))
 
 
 # --- signatures -----------------------------------------------------------------------------------
