@@ -176,3 +176,19 @@ def test_any_selection_is_a_chain_or_refused_by_name(family, selection, garbage)
     except PKIError:
         return
     assert bundle.chain_pem
+
+
+def test_a_root_of_version_1_counts_as_a_ca(openssl, tmp_path):
+    openssl("genpkey", "-algorithm", "ed25519", "-out", "{key}", key=b"")
+    key = (tmp_path / "key").read_bytes()
+    openssl("req", "-new", "-key", "{key}", "-subj", "/CN=old", "-out", "{csr}", key=key, csr=b"")
+    openssl(
+        *("x509", "-req", "-in", "{csr}", "-signkey", "{key}", "-out", "{crt}"),
+        csr=(tmp_path / "csr").read_bytes(),
+        key=key,
+        crt=b"",
+    )
+    old = (tmp_path / "crt").read_bytes()
+    certificate = x509.read_pem(old, 95_000)[0]
+    assert (certificate.version, certificate.is_ca) == (0, None)
+    assert chain.build_chain(old).ca_pem == x509.to_pem(certificate)

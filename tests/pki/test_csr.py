@@ -5,8 +5,8 @@ from cryptography import x509 as other_library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certwright.pki import csr, der, extensions, keys, names, pem, san
-from certwright.pki.errors import PKIError, RequestDecodeError, SubjectError, TemplateError
+from certwright.pki import csr, der, extensions, keys, names, pem, san, signatures
+from certwright.pki.errors import PKIError, RequestDecodeError, SigningError, SubjectError, TemplateError
 
 LABEL = "CERTIFICATE REQUEST"
 
@@ -213,3 +213,72 @@ def test_damaged_requests_raise_nothing_but_a_decode_error(spec, key, data):
 def test_a_literal_subject_is_used_instead_of_fields(spec, key):
     made = csr.build_request(spec(literalSubject="CN=a,O=b"), key)
     assert names.subject_to_rfc4514(csr.parse_request(made).subject_der) == "CN=a,O=b"
+
+
+@pytest.mark.parametrize(
+    ("private_key", "name"),
+    [
+        (None, "SHA256WithRSA"),
+        ({}, "SHA256WithRSA"),
+        ({"algorithm": "RSA", "size": 2048}, "SHA256WithRSA"),
+        ({"algorithm": "RSA", "size": 3071}, "SHA256WithRSA"),
+        ({"algorithm": "RSA", "size": 3072}, "SHA384WithRSA"),
+        ({"algorithm": "RSA", "size": 4095}, "SHA384WithRSA"),
+        ({"algorithm": "RSA", "size": 4096}, "SHA512WithRSA"),
+        ({"algorithm": "RSA", "size": 8192}, "SHA512WithRSA"),
+        ({"algorithm": "ECDSA"}, "ECDSAWithSHA256"),
+        ({"algorithm": "ECDSA", "size": 256}, "ECDSAWithSHA256"),
+        ({"algorithm": "ECDSA", "size": 384}, "ECDSAWithSHA384"),
+        ({"algorithm": "ECDSA", "size": 521}, "ECDSAWithSHA512"),
+        ({"algorithm": "Ed25519"}, "PureEd25519"),
+        ({"algorithm": "Ed25519", "size": 4096}, "PureEd25519"),
+    ],
+)
+def test_the_size_in_the_spec_decides_the_signature_of_the_request(spec, private_key, name):
+    assert csr.signature_algorithm(spec(privateKey=private_key)) is signatures.ALGORITHMS[name]
+
+
+@pytest.mark.parametrize("algorithm", ["RSA", "ECDSA", "Ed25519"])
+def test_a_signature_algorithm_that_suits_the_key_is_taken_and_no_other(spec, algorithm):
+    private_pem = keys.generate(algorithm)
+    for name, scheme in signatures.ALGORITHMS.items():
+        wanted = spec(commonName="x", privateKey={"algorithm": algorithm}, signatureAlgorithm=name)
+        if scheme.key != algorithm:
+            with pytest.raises(SigningError):
+                csr.build_request(wanted, private_pem)
+            continue
+        facts = csr.parse_request(csr.build_request(wanted, private_pem))
+        assert facts.signature_algorithm == scheme.identifier
+        assert facts.signature_is_valid()
+
+
+def test_the_extension_request_is_the_only_attribute(spec, key):
+    info = der.top(csr.parse_request(csr.build_request(spec(dnsNames=["a"]), key)).info)
+    info.integer()
+    info.element(der.SEQUENCE)
+    info.element(der.SEQUENCE)
+    attributes = info.enter(0xA0)
+    attribute = attributes.enter()
+    assert attribute.oid() == "1.2.840.113549.1.9.14"
+    assert not attributes
+    assert not info
+
+
+def test_basic_constraints_of_a_leaf_are_an_empty_sequence(spec, key):
+    made = csr.build_request(spec(commonName="x"), key, encode_basic_constraints=True)
+    found = {extension.oid: extension for extension in csr.parse_request(made).extensions}
+    assert found[extensions.BASIC_CONSTRAINTS].value == b"\x30\x00"
+    assert found[extensions.BASIC_CONSTRAINTS].critical
+
+
+@pytest.mark.parametrize("critical", [{}, {"critical": False}, {"critical": True}])
+def test_name_constraints_are_as_critical_as_the_spec_says(spec, key, critical):
+    wanted = critical | {"excluded": {"dnsDomains": ["a"]}}
+    made = csr.build_request(spec(commonName="x", isCA=True, nameConstraints=wanted), key)
+    assert csr.parse_request(made).extensions[-1].critical is bool(critical.get("critical"))
+
+
+def test_extended_usages_keep_order_and_duplicates(spec, key):
+    made = csr.build_request(spec(commonName="x", usages=["client auth", "any", "client auth"]), key)
+    expected = ("1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "1.3.6.1.5.5.7.3.2")
+    assert csr.parse_request(made).extended_key_usages == expected

@@ -236,5 +236,5 @@ def test_malformed_public_keys_are_refused_and_unknown_ones_identified():
     for spki in (b"", ed25519, keystructures.write_rsa_public(0, 3)):
         with pytest.raises(KeyDecodeError):
             keys.public_key_from_spki(spki)
-    ml_dsa = der.sequence(der.sequence(der.oid("2.16.840.1.101.3.4.3.18")), der.bit_string(b"key"))
-    assert keys.public_key_from_spki(ml_dsa).algorithm == ""
+    slh_dsa = der.sequence(der.sequence(der.oid("2.16.840.1.101.3.4.3.20")), der.bit_string(b"key"))
+    assert keys.public_key_from_spki(slh_dsa).algorithm == ""

@@ -1,9 +1,10 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.pki import pem
-from certwright.pki.errors import CertificateDecodeError, PKIError
+from certwright.pki import certificate, chain, csr, keys, pem
+from certwright.pki.errors import CertificateDecodeError, KeyDecodeError, PKIError, RequestDecodeError
 
 LIMIT = 1_000_000
 BLOCK = pem.encode("CERTIFICATE", b"content")
@@ -112,3 +113,29 @@ def test_a_block_without_base64_is_empty_and_a_label_must_be_ascii():
 def test_headers_need_a_line_behind_them():
     assert contents(b"-----BEGIN A-----\na: b\n-----END A-----\n") == []
     assert contents(b"-----BEGIN A-----\na: b\n\n-----END A-----\n") == [b""]
+
+
+def reader(name, spec, root):
+    """A function that reads data of one kind, data that was not read before, and the error above a limit."""
+    key = keys.generate("ECDSA")
+    request = csr.build_request(spec(commonName="x"), keys.generate("ECDSA"))
+    return {
+        "private_key": (keys.load_private, key, KeyDecodeError),
+        "certificate": (csr.parse_request, request, RequestDecodeError),
+        "chain": (chain.build_chain, root.chain_pem, CertificateDecodeError),
+        "bundle": (certificate.parse_certificate, root.chain_pem, CertificateDecodeError),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["private_key", "certificate", "chain", "bundle"])
+def test_each_kind_of_data_obeys_its_own_limit_to_the_byte(spec, make_root, name):
+    read, data, error = reader(name, spec, make_root())
+    before = pem.limits()
+    try:
+        pem.set_limits(msgspec.structs.replace(before, **{name: len(data) - 1}))
+        with pytest.raises(error, match=f"larger than {len(data) - 1} bytes"):
+            read(data)
+        pem.set_limits(msgspec.structs.replace(before, **{name: len(data)}))
+        assert read(data)
+    finally:
+        pem.set_limits(before)

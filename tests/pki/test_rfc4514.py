@@ -47,6 +47,8 @@ REFUSED = [
     "+",
     'CN=a"b',
     "CN=a<b",
+    "CN=a>b",
+    "CN=a,UNKNOWN=b",
     "CN=a\0b",
     "CN=a\\",
     "CN=a\\zz",

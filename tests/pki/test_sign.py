@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from certwright.pki import csr, der, extensions, keys, pem, sign, x509
@@ -343,3 +344,85 @@ def test_a_ca_made_by_openssl_issues_what_openssl_verifies(openssl, tmp_path, is
     bundle = issue(ca=sign.load_ca(crt, (tmp_path / "key").read_bytes()), at=datetime.now(UTC))
     openssl("verify", "-CAfile", "{ca}", "{leaf}", ca=crt, leaf=bundle.chain_pem)
     assert leaf_of(bundle).issuer == x509.read_pem(crt, LIMIT)[0].subject
+
+
+def test_extended_usages_keep_order_and_duplicates(issue):
+    usages = ["client auth", "any", "client auth"]
+    expected = ("1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "1.3.6.1.5.5.7.3.2")
+    assert leaf_of(issue(usages=usages, encodeUsagesInRequest=False)).extended_key_usages == expected
+
+
+def test_the_signature_algorithm_of_the_request_has_no_influence(root, issue):
+    certificate = leaf_of(issue(signatureAlgorithm="ECDSAWithSHA512"))
+    assert certificate.signature_algorithm == sign.signatures.ALGORITHMS["ECDSAWithSHA256"].identifier
+
+
+def test_subject_and_names_of_the_request_are_taken_byte_for_byte(spec, root, key, now):
+    """An UTF8String that could be printable, a T61String, and kinds of names nobody here knows."""
+    facts = csr.parse_request(csr.build_request(spec(commonName="x"), key))
+    organization = der.sequence(der.oid("2.5.4.10"), der.tlv(0x0C, b"plain"))
+    unit = der.sequence(der.oid("2.5.4.11"), der.tlv(0x14, b"\xe9"))
+    subject = der.sequence(der.tlv(der.SET, unit), der.tlv(der.SET, organization))
+    names = der.sequence(der.tlv(0x86, b"urn:a"), der.tlv(0x88, b"\x2a\x03"), der.tlv(0x82, b"a.example"))
+    wanted = [extensions.Extension(extensions.SUBJECT_ALT_NAME, True, names)]
+    odd = msgspec.structs.replace(facts, subject_der=subject)
+    issued = leaf_of(
+        sign.sign_request(
+            resigned(odd, key, wanted), ca=root.loaded, usages=None, is_ca=False, duration=DAY, now=now
+        )
+    )
+    assert issued.subject == subject
+    assert issued.issuer == root.loaded.certificate.subject
+    last = issued.extensions[-1]
+    assert (last.oid, last.critical, last.value) == (extensions.SUBJECT_ALT_NAME, False, names)
+
+
+def test_a_leaf_gets_the_name_constraints_of_its_request_too(issue):
+    wanted = {"critical": True, "permitted": {"dnsDomains": ["a"]}}
+    certificate = leaf_of(issue(nameConstraints=wanted))
+    found = {extension.oid: extension for extension in certificate.extensions}
+    assert found[extensions.NAME_CONSTRAINTS].critical
+    assert certificate.is_ca is False
+
+
+def openssl_ca(openssl, tmp_path, *arguments, curve="P-256"):
+    """A CA of openssl's making, with the extensions of `arguments` and no others."""
+    (tmp_path / "config").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+    openssl(
+        *("req", "-x509", "-config", "{config}", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}"),
+        *("-nodes", "-subj", "/CN=ca", "-keyout", "{key}", "-out", "{crt}", *arguments),
+        config=(tmp_path / "config").read_bytes(),
+        key=b"",
+        crt=b"",
+    )
+    return sign.load_ca((tmp_path / "crt").read_bytes(), (tmp_path / "key").read_bytes())
+
+
+CA_TRUE = ("-addext", "basicConstraints=critical,CA:TRUE")
+
+
+def test_a_ca_on_p_224_may_not_sign(openssl, tmp_path, issue):
+    authority = openssl_ca(openssl, tmp_path, *CA_TRUE, curve="P-224")
+    assert authority.problem == ""
+    with pytest.raises(SigningError, match="224"):
+        issue(ca=authority)
+
+
+def test_without_an_identifier_of_the_ca_there_is_none_of_the_authority(openssl, tmp_path, issue):
+    authority = openssl_ca(openssl, tmp_path, *CA_TRUE, "-addext", "subjectKeyIdentifier=none")
+    assert authority.certificate.subject_key_id == b""
+    assert extensions.AUTHORITY_KEY_ID not in oids(leaf_of(issue(ca=authority)))
+
+
+def test_a_ca_whose_key_usage_lacks_cert_sign_may_not_sign(openssl, tmp_path, issue):
+    authority = openssl_ca(openssl, tmp_path, *CA_TRUE, "-addext", "keyUsage=digitalSignature")
+    assert not authority.certificate.is_self_signed
+    with pytest.raises(ChainError, match="not allowed to sign"):
+        issue(ca=authority)
+
+
+def test_a_ca_without_key_usage_may_sign(openssl, tmp_path, issue):
+    authority = openssl_ca(openssl, tmp_path, *CA_TRUE)
+    assert authority.certificate.key_usage == 0
+    assert authority.certificate.is_self_signed
+    assert issue(ca=authority).ca_pem == x509.to_pem(authority.certificate)

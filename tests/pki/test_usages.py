@@ -15,6 +15,50 @@ def test_every_usage_of_the_api_means_something():
         assert (bits != 0) != bool(extended)
 
 
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("signing", 0),
+        ("digital signature", 0),
+        ("content commitment", 1),
+        ("key encipherment", 2),
+        ("data encipherment", 3),
+        ("key agreement", 4),
+        ("cert sign", 5),
+        ("crl sign", 6),
+        ("encipher only", 7),
+        ("decipher only", 8),
+        ("any", "2.5.29.37.0"),
+        ("server auth", "1.3.6.1.5.5.7.3.1"),
+        ("client auth", "1.3.6.1.5.5.7.3.2"),
+        ("code signing", "1.3.6.1.5.5.7.3.3"),
+        ("email protection", "1.3.6.1.5.5.7.3.4"),
+        ("s/mime", "1.3.6.1.5.5.7.3.4"),
+        ("ipsec end system", "1.3.6.1.5.5.7.3.5"),
+        ("ipsec tunnel", "1.3.6.1.5.5.7.3.6"),
+        ("ipsec user", "1.3.6.1.5.5.7.3.7"),
+        ("timestamping", "1.3.6.1.5.5.7.3.8"),
+        ("ocsp signing", "1.3.6.1.5.5.7.3.9"),
+        ("microsoft sgc", "1.3.6.1.4.1.311.10.3.3"),
+        ("netscape sgc", "2.16.840.1.113730.4.1"),
+    ],
+)
+def test_a_usage_is_a_bit_or_an_identifier(name, meaning):
+    expected = (1 << meaning, ()) if isinstance(meaning, int) else (0, (meaning,))
+    assert usages.resolve([name], is_ca=False) == expected
+    bits, extended = expected
+    assert usages.resolve([name], is_ca=True) == (bits | 1 << 5, extended)
+
+
+@pytest.mark.parametrize("algorithm", ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+def test_an_ml_dsa_key_enciphers_nothing_unless_asked_to(algorithm):
+    assert usages.resolve(None, is_ca=False, algorithm=algorithm) == (1, ())
+    assert usages.resolve([], is_ca=True, algorithm=algorithm) == (0b100001, ())
+    assert usages.resolve(["key encipherment"], is_ca=False, algorithm=algorithm) == (0b100, ())
+    for other in ("", "RSA", "ECDSA", "Ed25519"):
+        assert usages.resolve(None, is_ca=False, algorithm=other) == (0b101, ())
+
+
 def test_no_usages_mean_the_two_defaults():
     assert usages.resolve(None, is_ca=False) == usages.resolve([], is_ca=False) == (0b101, ())
 

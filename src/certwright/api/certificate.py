@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import field
 
 from certwright.api.conditions import ObservedCondition
+from certwright.api.defaults import ML_DSA
 from certwright.api.meta import ObjectMeta
 from certwright.api.references import IssuerRef, SecretKeySelector
 from certwright.api.wire import Wire, doc
@@ -38,6 +39,9 @@ USAGES: Final = (
     "netscape sgc",
 )
 """Names of X.509 key usages and extended key usages (RFC 5280, sections 4.2.1.3 and 4.2.1.12)."""
+
+KEY_ALGORITHMS: Final = ("RSA", "ECDSA", "Ed25519", *ML_DSA)
+"""Algorithms of private keys; those of ML-DSA (FIPS 204) are beyond cert-manager's."""
 
 SIGNATURE_ALGORITHMS: Final = (
     "SHA256WithRSA",
@@ -192,18 +196,25 @@ class PrivateKey(Wire, frozen=True, kw_only=True):
         str,
         doc(
             "How the key is written in the target Secret. PKCS1 means the format named after the algorithm; "
-            "Ed25519 keys are always PKCS8.",
+            "Ed25519 and ML-DSA keys are always PKCS8.",
             enum=["PKCS1", "PKCS8"],
             unset="PKCS1",
         ),
     ] = ""
-    algorithm: Annotated[str, doc("Algorithm of the key.", enum=["RSA", "ECDSA", "Ed25519"], unset="RSA")] = (
-        ""
-    )
+    algorithm: Annotated[
+        str,
+        doc(
+            "Algorithm of the key. Those of ML-DSA are post-quantum; definitions installed from cert-manager "
+            "refuse them.",
+            enum=KEY_ALGORITHMS,
+            unset="RSA",
+        ),
+    ] = ""
     size: Annotated[
         int,
         doc(
-            "Size of the key in bits: 2048 to 8192 for RSA; 256, 384 or 521 for ECDSA; not used for Ed25519.",
+            "Size of the key in bits: 2048 to 8192 for RSA; 256, 384 or 521 for ECDSA; not used for Ed25519 "
+            "and ML-DSA.",
             unset="2048 for RSA, 256 for ECDSA",
         ),
     ] = 0
@@ -330,7 +341,10 @@ class CertificateSpec(Wire, frozen=True, kw_only=True):
     )
     usages: Annotated[
         list[Usage] | None,
-        doc("What the key may be used for.", unset="digital signature, key encipherment"),
+        doc(
+            "What the key may be used for.",
+            unset="digital signature, and unless the key is an ML-DSA key, key encipherment",
+        ),
     ] = None
     private_key: Annotated[
         PrivateKey | None,
@@ -339,8 +353,9 @@ class CertificateSpec(Wire, frozen=True, kw_only=True):
     signature_algorithm: Annotated[
         str,
         doc(
-            "How the signing request is signed; it must suit the algorithm of the key. The issuer chooses "
-            "the signature of the certificate itself.",
+            "How the signing request is signed; it must suit the algorithm of the key, and has no value for "
+            "ML-DSA keys, which sign in one way only. The issuer chooses the signature of the certificate "
+            "itself.",
             enum=SIGNATURE_ALGORITHMS,
             unset="chosen by the key",
         ),

@@ -17,6 +17,7 @@ MINIMUM_RENEW_BEFORE: Final = timedelta(minutes=5)
 RSA: Final = "RSA"
 ECDSA: Final = "ECDSA"
 ED25519: Final = "Ed25519"
+ML_DSA: Final = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
 DEFAULT_ALGORITHM: Final = RSA
 DEFAULT_RSA_SIZE: Final = 2048
 DEFAULT_ECDSA_SIZE: Final = 256

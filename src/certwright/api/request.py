@@ -33,7 +33,7 @@ class CertificateRequestSpec(Wire, frozen=True, kw_only=True):
         doc(
             "What the key may be used for. It must agree with the usages in the signing request, where that "
             "has any.",
-            unset="digital signature, key encipherment",
+            unset="digital signature, and unless the key is an ML-DSA key, key encipherment",
         ),
     ] = None
     username: Annotated[str, doc("Who created the object. Set by the API server's webhook.")] = ""

@@ -64,7 +64,8 @@ def _requested_extensions(
         critical = subject == der.EMPTY_SEQUENCE
         wanted.append(Extension(extensions.SUBJECT_ALT_NAME, critical, alternative))
     if spec.encode_usages_in_request is not False:
-        wanted += usage_extensions(*usages.resolve(spec.usages, is_ca=spec.is_ca))
+        algorithm = spec.private_key.algorithm if spec.private_key else ""
+        wanted += usage_extensions(*usages.resolve(spec.usages, is_ca=spec.is_ca, algorithm=algorithm))
     if encode_basic_constraints:
         constraints = extensions.encode_basic_constraints(is_ca=spec.is_ca)
         wanted.append(Extension(extensions.BASIC_CONSTRAINTS, True, constraints))

@@ -1,23 +1,24 @@
 """Private keys as PEM: generate, encode, compare with a spec, load for signing; not where keys are kept.
 
 Nothing here logs or puts key material into an error. Algorithms are those of the Certificate API: "RSA",
-"ECDSA" and "Ed25519".
+"ECDSA", "Ed25519", and "ML-DSA-44", "-65" and "-87".
 """
 
 from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from msgspec import Struct
 
 from certwright.api.certmanager import PrivateKey as SpecPrivateKey
 from certwright.pki import der, keystructures, pem
 from certwright.pki.errors import KeyDecodeError, PKIError
-from certwright.pki.keystructures import ECPrivate, PrivateNumbers, RSAPrivate
+from certwright.pki.keystructures import ECPrivate, MLDSAPrivate, PrivateNumbers, RSAPrivate
 from certwright.pki.memo import Memo
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+MLDSAKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | MLDSAKey
 
 DEFAULT_RSA_SIZE = 2048
 DEFAULT_EC_SIZE = 256
@@ -31,6 +32,11 @@ _CURVES: dict[int, ec.EllipticCurve] = {
     521: ec.SECP521R1(),
 }
 _GENERATED_EC_SIZES = (256, 384, 521)
+_ML_DSA: dict[str, type[MLDSAKey]] = {
+    "ML-DSA-44": mldsa.MLDSA44PrivateKey,
+    "ML-DSA-65": mldsa.MLDSA65PrivateKey,
+    "ML-DSA-87": mldsa.MLDSA87PrivateKey,
+}
 _PUBLIC_EXPONENT = 65537
 
 
@@ -38,7 +44,8 @@ class PublicKey(Struct, frozen=True, gc=False):
     """What identifies a public key: equal values are equal keys.
 
     `algorithm` is "" for one that is not supported; `size` is the modulus or the field in bits (256 for
-    Ed25519); `spki_sha256` is the digest of the canonical SubjectPublicKeyInfo.
+    Ed25519, 0 for ML-DSA, where the algorithm says it); `spki_sha256` is the digest of the canonical
+    SubjectPublicKeyInfo.
     """
 
     algorithm: str
@@ -66,40 +73,55 @@ def generate(algorithm: str, size: int = 0) -> bytes:
     """A new private key as PKCS#8 PEM.
 
     `algorithm` "" means RSA; `size` in bits, 0 means 2048 for RSA and 256 for ECDSA and is ignored for
-    Ed25519 (Certificate spec.privateKey). RSA releases the interpreter lock, so it belongs in a thread;
-    raises `PKIError` for an algorithm or size outside the API.
+    Ed25519 and ML-DSA (Certificate spec.privateKey). RSA releases the interpreter lock, so it belongs in a
+    thread; raises `PKIError` for an algorithm or size outside the API.
     """
     if algorithm in {"", "RSA"}:
-        bits = size or DEFAULT_RSA_SIZE
-        if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
-            raise PKIError(f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}")
-        made = rsa.generate_private_key(_PUBLIC_EXPONENT, bits)
-        content = made.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return pem.encode("PRIVATE KEY", content)
-    if algorithm == "ECDSA":
-        bits = size or DEFAULT_EC_SIZE
-        if bits not in _GENERATED_EC_SIZES:
-            raise PKIError(f"ECDSA keys have 256, 384 or 521 bits, not {bits}")
-        key = ec.generate_private_key(_CURVES[bits])
-        numbers: PrivateNumbers = ECPrivate(
-            key.private_numbers().private_value, keystructures.CURVE_OIDS[bits]
-        )
-        point = _point(key.public_key())
+        content = _generate_rsa(size or DEFAULT_RSA_SIZE)
+    elif algorithm == "ECDSA":
+        content = _generate_ec(size or DEFAULT_EC_SIZE)
     elif algorithm == "Ed25519":
-        numbers = keystructures.Ed25519Private(ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
-        point = b""
+        seed = ed25519.Ed25519PrivateKey.generate().private_bytes_raw()
+        content = keystructures.write_pkcs8(keystructures.Ed25519Private(seed), b"")
+    elif algorithm in _ML_DSA:
+        content = keystructures.write_pkcs8(MLDSAPrivate(_ml_dsa_seed(algorithm), algorithm), b"")
     else:
         raise PKIError(f"private keys of algorithm {algorithm!r} are not supported")
-    return pem.encode("PRIVATE KEY", keystructures.write_pkcs8(numbers, point))
+    return pem.encode("PRIVATE KEY", content)
+
+
+def _generate_rsa(bits: int) -> bytes:
+    if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
+        raise PKIError(f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}")
+    return rsa.generate_private_key(_PUBLIC_EXPONENT, bits).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _generate_ec(bits: int) -> bytes:
+    if bits not in _GENERATED_EC_SIZES:
+        raise PKIError(f"ECDSA keys have 256, 384 or 521 bits, not {bits}")
+    key = ec.generate_private_key(_CURVES[bits])
+    numbers = ECPrivate(key.private_numbers().private_value, keystructures.CURVE_OIDS[bits])
+    return keystructures.write_pkcs8(numbers, _point(key.public_key()))
+
+
+def _ml_dsa_seed(algorithm: str) -> bytes:
+    try:
+        return _ML_DSA[algorithm].generate().private_bytes_raw()
+    except UnsupportedAlgorithm:
+        raise PKIError(
+            f"{algorithm} needs OpenSSL 3.5 or later, and `cryptography` here is built with an older one: "
+            "use one of its wheels"
+        ) from None
 
 
 def encode(private_pem: bytes, encoding: str) -> bytes:
     """The same key in the PEM form that spec.privateKey.encoding asks for.
 
     "" and "PKCS1" give `RSA PRIVATE KEY` (PKCS#1) and `EC PRIVATE KEY` (SEC 1), "PKCS8" gives `PRIVATE KEY`;
-    Ed25519 has only the last. Raises `KeyDecodeError`, or `PKIError` for another encoding.
+    Ed25519 and ML-DSA have only the last, ML-DSA as the seed alone (RFC 9881 section 6). Raises
+    `KeyDecodeError`, or `PKIError` for another encoding.
     """
     if encoding not in {"", "PKCS1", "PKCS8"}:
         raise PKIError(f"private key encoding {encoding!r} is not supported")
@@ -194,6 +216,11 @@ def _from_numbers(numbers: PrivateNumbers) -> _Loaded:
         point = _point(ec_key.public_key())
         spki = keystructures.write_ec_public(numbers.curve, point)
         return _Loaded(numbers, ec_key, spki, point, _identify("ECDSA", size, spki))
+    if isinstance(numbers, MLDSAPrivate):
+        pq_key = _ML_DSA[numbers.algorithm].from_seed_bytes(numbers.seed)
+        raw = pq_key.public_key().public_bytes_raw()
+        spki = keystructures.write_ml_dsa_public(numbers.algorithm, raw)
+        return _Loaded(numbers, pq_key, spki, b"", _identify(numbers.algorithm, 0, spki))
     ed_key = ed25519.Ed25519PrivateKey.from_private_bytes(numbers.seed)
     spki = keystructures.write_ed25519_public(ed_key.public_key().public_bytes_raw())
     return _Loaded(numbers, ed_key, spki, b"", _identify("Ed25519", 256, spki))

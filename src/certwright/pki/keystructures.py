@@ -6,6 +6,7 @@ structure, so it is done here on the bytes, with the arithmetic relations betwee
 checked on integers.
 """
 
+from hashlib import shake_256
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +17,13 @@ from certwright.pki.der import DERError, Reader
 RSA_OID: Final = "1.2.840.113549.1.1.1"
 EC_OID: Final = "1.2.840.10045.2.1"
 ED25519_OID: Final = "1.3.101.112"
+
+ML_DSA_OIDS: Final = {
+    "ML-DSA-44": "2.16.840.1.101.3.4.3.17",
+    "ML-DSA-65": "2.16.840.1.101.3.4.3.18",
+    "ML-DSA-87": "2.16.840.1.101.3.4.3.19",
+}
+"""Parameter sets of FIPS 204: identifiers of their keys and of their signatures (RFC 9881 section 2)."""
 
 CURVE_SIZES: Final = {
     "1.3.132.0.33": 224,
@@ -32,6 +40,12 @@ _ED25519_ALGORITHM = der.sequence(der.oid(ED25519_OID))
 _MAX_EXPONENT_BITS = 31
 _MIN_RSA_BITS = 1024
 _ED25519_BYTES = 32
+_ML_DSA_NAMES = {oid: name for name, oid in ML_DSA_OIDS.items()}
+_ML_DSA_SEED_BYTES = 32
+_ML_DSA_PUBLIC_BYTES = {"ML-DSA-44": 1312, "ML-DSA-65": 1952, "ML-DSA-87": 2592}
+_ML_DSA_EXPANDED_BYTES = {"ML-DSA-44": 2560, "ML-DSA-65": 4032, "ML-DSA-87": 4896}
+_ML_DSA_DIMENSIONS = {"ML-DSA-44": b"\4\4", "ML-DSA-65": b"\6\5", "ML-DSA-87": b"\x08\7"}
+_SEED = 0x80
 _VERSION_0 = der.integer(0)
 _VERSION_1 = der.integer(1)
 
@@ -71,7 +85,17 @@ class Ed25519Private(Struct, frozen=True, gc=False):
         return "Ed25519Private(...)"
 
 
-PrivateNumbers = RSAPrivate | ECPrivate | Ed25519Private
+class MLDSAPrivate(Struct, frozen=True, gc=False):
+    """The 32-byte seed of an ML-DSA key and its parameter set, such as "ML-DSA-65" (RFC 9881 section 6)."""
+
+    seed: bytes
+    algorithm: str
+
+    def __repr__(self) -> str:
+        return "MLDSAPrivate(...)"
+
+
+PrivateNumbers = RSAPrivate | ECPrivate | Ed25519Private | MLDSAPrivate
 
 
 def read_pkcs1(content: bytes) -> RSAPrivate:
@@ -123,7 +147,7 @@ def read_sec1(content: bytes, curve: str | None = None) -> ECPrivate:
 
 
 def read_pkcs8(content: bytes) -> PrivateNumbers:
-    """PrivateKeyInfo (RFC 5208, RFC 5958) of the three supported algorithms; attributes are ignored."""
+    """PrivateKeyInfo (RFC 5208, RFC 5958) of a supported algorithm; attributes are ignored."""
     fields = der.top(content)
     fields.integer()
     algorithm = fields.enter()
@@ -138,7 +162,37 @@ def read_pkcs8(content: bytes) -> PrivateNumbers:
         if len(seed) != _ED25519_BYTES:
             raise DERError("an Ed25519 key has 32 bytes")
         return Ed25519Private(seed)
+    if name in _ML_DSA_NAMES:
+        return _read_ml_dsa(inner, _ML_DSA_NAMES[name])
     raise DERError(f"private keys of algorithm {name} are not supported")
+
+
+def _read_ml_dsa(content: bytes, algorithm: str) -> MLDSAPrivate:
+    """ML-DSA-PrivateKey (RFC 9881 section 6) of the forms with a seed: `seed` and `both`."""
+    fields = der.Reader(content)
+    if fields.peek() == der.OCTET_STRING:
+        raise DERError(f"an {algorithm} key in expanded form is not supported: store it with its seed")
+    if fields.peek() == der.SEQUENCE:
+        both = fields.enter()
+        seed, expanded = both.content(der.OCTET_STRING), both.content(der.OCTET_STRING)
+        both.finish()
+        _check_expanded(seed, expanded, algorithm)
+    else:
+        seed = fields.content(_SEED)
+    fields.finish()
+    if len(seed) != _ML_DSA_SEED_BYTES:
+        raise DERError(f"the seed of an {algorithm} key has {_ML_DSA_SEED_BYTES} bytes")
+    return MLDSAPrivate(seed, algorithm)
+
+
+def _check_expanded(seed: bytes, expanded: bytes, algorithm: str) -> None:
+    """The expanded key begins with two values hashed from the seed (FIPS 204 algorithm 6, lines 1 and 10).
+
+    Its remainder is not used and so not looked at.
+    """
+    hashed = shake_256(seed + _ML_DSA_DIMENSIONS[algorithm]).digest(128)
+    if len(expanded) != _ML_DSA_EXPANDED_BYTES[algorithm] or expanded[:64] != hashed[:32] + hashed[96:]:
+        raise DERError(f"seed and expanded form of the {algorithm} key differ")
 
 
 def write_pkcs1(key: RSAPrivate) -> bytes:
@@ -173,6 +227,9 @@ def write_pkcs8(key: PrivateNumbers, point: bytes) -> bytes:
     elif isinstance(key, ECPrivate):
         algorithm = der.sequence(der.oid(EC_OID), der.oid(key.curve))
         inner = write_sec1(key, point, with_curve=False)
+    elif isinstance(key, MLDSAPrivate):
+        algorithm = der.sequence(der.oid(ML_DSA_OIDS[key.algorithm]))
+        inner = der.tlv(_SEED, key.seed)
     else:
         algorithm, inner = _ED25519_ALGORITHM, der.octet_string(key.seed)
     return der.sequence(_VERSION_0, algorithm, der.octet_string(inner))
@@ -194,8 +251,15 @@ def write_ed25519_public(key: bytes) -> bytes:
     return der.sequence(_ED25519_ALGORITHM, der.bit_string(key))
 
 
+def write_ml_dsa_public(algorithm: str, key: bytes) -> bytes:
+    """SubjectPublicKeyInfo of an ML-DSA key (RFC 9881 section 4)."""
+    return der.sequence(der.sequence(der.oid(ML_DSA_OIDS[algorithm])), der.bit_string(key))
+
+
 def read_public(spki: bytes) -> tuple[str, int, bytes]:
     """Algorithm name ("" if unknown), size in bits and canonical form of a SubjectPublicKeyInfo.
+
+    The size of an ML-DSA key is 0: its algorithm says it.
 
     Canonical, because two encodings of one RSA key (with and without the NULL parameter) must compare equal.
     Raises `DERError`.
@@ -220,4 +284,9 @@ def read_public(spki: bytes) -> tuple[str, int, bytes]:
         if len(key) != _ED25519_BYTES:
             raise DERError("an Ed25519 key has 32 bytes")
         return "Ed25519", 256, spki
+    if name in _ML_DSA_NAMES:
+        found = _ML_DSA_NAMES[name]
+        if algorithm or len(key) != _ML_DSA_PUBLIC_BYTES[found]:
+            raise DERError(f"an {found} key has {_ML_DSA_PUBLIC_BYTES[found]} bytes and no parameters")
+        return found, 0, spki
     return "", 0, spki

@@ -122,7 +122,7 @@ def check_request(request_pem: bytes, *, usages: Sequence[str] | None, is_ca: bo
 def _check_usages(facts: RequestFacts, names: Sequence[str] | None, is_ca: bool) -> None:
     if facts.is_ca is not None and facts.is_ca != is_ca:
         raise TemplateError(f"the request's basic constraints say CA={facts.is_ca}, but isCA is {is_ca}")
-    bits, extended = usages.resolve(names, is_ca=is_ca)
+    bits, extended = usages.resolve(names, is_ca=is_ca, algorithm=facts.public_key.algorithm)
     if facts.key_usage is None and facts.extended_key_usages is None:
         return
     if (facts.key_usage or 0) != bits:
@@ -218,7 +218,7 @@ def _extensions(facts: RequestFacts, grant: Grant, links: _Links) -> bytes:
 
     All others dropped.
     """
-    bits, extended = usages.resolve(grant.usages, is_ca=grant.is_ca)
+    bits, extended = usages.resolve(grant.usages, is_ca=grant.is_ca, algorithm=facts.public_key.algorithm)
     # Identifiers that the API cannot name pass through: smart card logon certificates depend on it.
     extended += tuple(oid for oid in facts.extended_key_usages or () if not usages.is_comparable(oid))
     constraints = extensions.encode_basic_constraints(is_ca=grant.is_ca)

@@ -6,14 +6,25 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from msgspec import Struct
 
-from certwright.pki import der
+from certwright.pki import der, keystructures
 from certwright.pki.errors import SigningError
-from certwright.pki.keys import PrivateKey, PublicKey
+from certwright.pki.keys import MLDSAKey, PrivateKey, PublicKey
 
-PublicKeyObject = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+_PureKey = ed25519.Ed25519PrivateKey | MLDSAKey
+_PurePublicKey = (
+    ed25519.Ed25519PublicKey | mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+)
+
+# Keys that take content of any length without a digest of their own choice, by name of the algorithm.
+_PURE_KEYS: dict[str, tuple[type[_PureKey], type[_PurePublicKey]]] = {
+    "Ed25519": (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey),
+    "ML-DSA-44": (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey),
+    "ML-DSA-65": (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
+    "ML-DSA-87": (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
+}
 
 
 class SignatureAlgorithm(Struct, frozen=True):
@@ -61,10 +72,19 @@ ALGORITHMS: Final = {
 }
 """By the names of spec.signatureAlgorithm."""
 
+ML_DSA: Final = {
+    name: SignatureAlgorithm(name, None, der.sequence(der.oid(oid)))
+    for name, oid in keystructures.ML_DSA_OIDS.items()
+}
+"""By the names of spec.privateKey.algorithm; a key has one signature, so spec.signatureAlgorithm has no
+names for them. Always the pure variant without context (RFC 9881 section 3).
+"""
+
 _VERIFIABLE: Final = {
     algorithm.identifier: algorithm
     for algorithm in (
         *ALGORITHMS.values(),
+        *ML_DSA.values(),
         _pss(_SHA256, "2.16.840.1.101.3.4.2.1"),
         _pss(_SHA384, "2.16.840.1.101.3.4.2.2"),
         _pss(_SHA512, "2.16.840.1.101.3.4.2.3"),
@@ -90,6 +110,8 @@ def for_key(algorithm: str, size: int) -> SignatureAlgorithm:
         return ALGORITHMS[_EC_DEFAULTS[size]]
     if algorithm == "Ed25519":
         return ALGORITHMS["PureEd25519"]
+    if algorithm in ML_DSA:
+        return ML_DSA[algorithm]
     raise SigningError(f"keys of {size} bits for {algorithm or 'an unknown algorithm'} may not sign")
 
 
@@ -107,7 +129,7 @@ def sign(key: PrivateKey, algorithm: SignatureAlgorithm, content: bytes) -> byte
             return key.sign(content, padding.PKCS1v15(), digest)
         if algorithm.key == "ECDSA" and isinstance(key, ec.EllipticCurvePrivateKey) and digest:
             return key.sign(content, ec.ECDSA(digest))
-        if algorithm.key == "Ed25519" and isinstance(key, ed25519.Ed25519PrivateKey):
+        if algorithm.key in _PURE_KEYS and isinstance(key, _PURE_KEYS[algorithm.key][0]):
             return key.sign(content)
     except (ValueError, UnsupportedAlgorithm):
         raise SigningError("the key cannot make this signature") from None
@@ -146,7 +168,7 @@ def _verify(key: object, algorithm: SignatureAlgorithm, signature: bytes, conten
         key.verify(signature, content, scheme, digest)
     elif algorithm.key == "ECDSA" and isinstance(key, ec.EllipticCurvePublicKey) and digest:
         key.verify(signature, content, ec.ECDSA(digest))
-    elif algorithm.key == "Ed25519" and isinstance(key, ed25519.Ed25519PublicKey):
+    elif algorithm.key in _PURE_KEYS and isinstance(key, _PURE_KEYS[algorithm.key][1]):
         key.verify(signature, content)
     else:
         raise InvalidSignature

@@ -7,10 +7,12 @@ Not a policy: which usages make sense for whom is decided elsewhere.
 from collections.abc import Iterable
 from typing import Final
 
-from certwright.pki import der
+from certwright.pki import der, keystructures
 from certwright.pki.errors import TemplateError
 
 DEFAULT_USAGES: Final = ("digital signature", "key encipherment")
+DEFAULT_USAGES_ML_DSA: Final = ("digital signature",)
+"""ML-DSA keys encipher nothing, and their certificates must not say so (RFC 9881 section 5)."""
 
 KEY_USAGES: Final = {
     "digital signature": 0,
@@ -60,13 +62,14 @@ _KEY_USAGE_NAMES = _first_names(KEY_USAGES)
 _EXTENDED_NAMES = _first_names(EXTENDED_KEY_USAGES)
 
 
-def resolve(usages: Iterable[str] | None, *, is_ca: bool) -> tuple[int, tuple[str, ...]]:
+def resolve(usages: Iterable[str] | None, *, is_ca: bool, algorithm: str = "") -> tuple[int, tuple[str, ...]]:
     """KeyUsage bits (bit n is `1 << n`) and ExtKeyUsage identifiers for spec.usages and spec.isCA.
 
-    None or empty means the two defaults. Identifiers keep the order of the spec, duplicates included. Raises
-    `TemplateError` for unknown names.
+    None or empty means the defaults of the key's `algorithm`. Identifiers keep the order of the spec,
+    duplicates included. Raises `TemplateError` for unknown names.
     """
-    names = list(usages or ()) or list(DEFAULT_USAGES)
+    defaults = DEFAULT_USAGES_ML_DSA if algorithm in keystructures.ML_DSA_OIDS else DEFAULT_USAGES
+    names = list(usages or ()) or list(defaults)
     bits = CERT_SIGN if is_ca else 0
     extended: list[str] = []
     unknown: list[str] = []

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
 from certwright.api import annotations as ann
 from certwright.pki.certificate import parse_certificate
@@ -145,6 +145,9 @@ def _facts(issued: x509.Certificate) -> Observed:
         (rsa.RSAPublicKey, "RSA"),
         (ec.EllipticCurvePublicKey, "ECDSA"),
         (ed25519.Ed25519PublicKey, "Ed25519"),
+        (mldsa.MLDSA44PublicKey, "ML-DSA-44"),
+        (mldsa.MLDSA65PublicKey, "ML-DSA-65"),
+        (mldsa.MLDSA87PublicKey, "ML-DSA-87"),
     )
     seen: Observed = {
         "subject": issued.subject.rfc4514_string(),
