@@ -103,11 +103,15 @@ class CertificateWorld(Struct, frozen=True):
 
 
 class RequestWorld(Struct, frozen=True):
-    """Everything `plan_request` may look at. `issuer` is None when it does not exist."""
+    """Everything `plan_request` may look at.
+
+    `issuer` is None when it does not exist, or is of a kind that is not served here.
+    """
 
     request: CertificateRequest
     issuer: Issuer | None = None
     issuer_kind: str = "Issuer"
+    kind_served: bool = True
 
 
 class IssuerWorld(Struct, frozen=True):
