@@ -30,6 +30,7 @@ def rendered(plan: Plan) -> dict[str, Any]:
                 }
                 out["messages"] = {c["type"]: c.get("message", "") for c in action.status["conditions"]}
             out["status"] = status
+            out["by_apply"] = action.apply
         if not isinstance(action, actions.Emit):
             steps.append(name)
         events.extend(f"{e.type} {e.reason} ({e.component})" for e in action.events)
