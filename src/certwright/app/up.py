@@ -38,6 +38,7 @@ from certwright.controllers.manager import Controllers
 from certwright.kube.client import Client
 from certwright.kube.errors import ApiError
 from certwright.kube.events import EventRecorder
+from certwright.plan.world import Policy
 
 CLUSTER_RESOURCE_NAMESPACE = "cert-manager"
 """Where the Secrets of ClusterIssuers are: what upstream's chart uses, so that manifests fit."""
@@ -68,6 +69,7 @@ class _Parts(msgspec.Struct, frozen=True):
     client: Client
     controllers: Controllers
     exporter: Exporter | None
+    policy: Policy
     display: progress.Progress
 
 
@@ -90,6 +92,9 @@ def _display() -> progress.Progress:
 
 
 async def _up(options: Options, manifests: Sequence[Manifest], display: progress.Progress, stop: Stop) -> int:
+    for line in gates.warnings(options.settings.get("feature_gates", {})):
+        _warn(line)
+    config = configure(options.settings, cluster_resource_namespace=CLUSTER_RESOURCE_NAMESPACE)
     async with AsyncExitStack() as stack:
         embedded = await Embedded.open(options.data_dir or default_data_dir(), options.listen, now)
         stack.push_async_callback(embedded.close)
@@ -101,11 +106,9 @@ async def _up(options: Options, manifests: Sequence[Manifest], display: progress
             return _code(options, stop)
         recorder = EventRecorder(client, now)
         stack.push_async_callback(recorder.close, 0.5)
-        for line in gates.warnings(options.settings.get("feature_gates", {})):
-            _warn(line)
-        config = configure(options.settings, cluster_resource_namespace=CLUSTER_RESOURCE_NAMESPACE)
         controllers = Controllers(client, now, config, recorder)
-        return await _work(_Parts(options, embedded, client, controllers, exporter, display), stop)
+        parts = _Parts(options, embedded, client, controllers, exporter, config.policy, display)
+        return await _work(parts, stop)
 
 
 async def _prepare(client: Client, manifests: Sequence[Manifest], display: progress.Progress) -> None:
@@ -195,7 +198,9 @@ async def _reasons(parts: _Parts) -> list[str]:
             continue
         metadata = each.metadata
         try:
-            found = await explain(parts.client, CERTIFICATES, metadata.name, metadata.namespace, now())
+            found = await explain(
+                parts.client, CERTIFICATES, metadata.name, metadata.namespace, now(), parts.policy
+            )
         except ApiError as error:
             reasons.append(f"Certificate {metadata.namespace}/{metadata.name}: {error}")
         else:
