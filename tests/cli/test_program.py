@@ -56,7 +56,7 @@ def test_without_a_verb_the_help_is_shown_and_nothing_fails() -> None:
         (["up", "--timeout", "-5m"], "'-5m' is negative"),
         (
             ["up", "--controllers=trigger"],
-            "no such controller: trigger; there are certificaterequests-approver",
+            "no such controller: trigger; there are cert",
         ),
         (["controller", "--feature-gates=Magic=true"], "unrecognized feature gate: Magic; there are "),
         (["controller", "--enable-certificate-owner-ref=2"], "'2' is neither true nor false"),
