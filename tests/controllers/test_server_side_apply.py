@@ -165,16 +165,20 @@ async def test_what_patches_wrote_before_goes_when_it_is_time(ca: Cluster, other
     assert "nextPrivateKeySecretName" not in found["status"]
 
 
-async def test_a_field_that_somebody_else_owns_too_is_not_taken_from_them(ca: Cluster) -> None:
+@pytest.mark.parametrize(("manager", "after"), [("somebody", 7), ("cert-manager-certificates-issuing", None)])
+async def test_a_field_that_somebody_else_owns_too_is_not_taken_from_them(
+    ca: Cluster, manager: str, after: int | None
+) -> None:
+    """One that cert-manager's own controllers have left behind is."""
     await ca.start(config(ca))
     await ca.create(certificate("web"))
     await ca.settled()
-    await apply_status(ca, Certificate, "web", {"failedIssuanceAttempts": 7})
+    await apply_status(ca, Certificate, "web", {"failedIssuanceAttempts": 7}, manager)
     await ca.patch(Certificate, "web", {"spec": {"dnsNames": ["new.example"]}})
     await ca.settled()
     found = await raw(ca, Certificate, "web")
     assert found["status"]["revision"] == 2
-    assert found["status"]["failedIssuanceAttempts"] == 7
+    assert found["status"].get("failedIssuanceAttempts") == after
 
 
 async def test_turning_the_gate_off_again_goes_on_where_it_was(ca: Cluster) -> None:

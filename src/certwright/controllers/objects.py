@@ -76,8 +76,12 @@ class Objects(Generic[T]):
         updated = self._decode(body)
         self.store.put(updated)
         stale = _left_over(body, action.status)
-        if stale:  # written by patches before applies were switched on: an apply does not take that back
+        if stale:  # an apply takes back only what the same manager has applied
             await self._merge(updated, dict.fromkeys(stale), action.field_manager)
+
+
+_PREFIX = "cert-manager-"
+"""What the names of our field managers begin with, as those of cert-manager's controllers do."""
 
 
 class _Applied(Struct):
@@ -88,16 +92,17 @@ class _Applied(Struct):
 
 
 def _left_over(body: bytes, wanted: dict[str, Any]) -> list[str]:
-    """Fields that were left out of an apply and are still there, because only patches of ours set them.
+    """Fields that were left out of an apply and are still there, and that nobody else has ever set.
 
-    A field that anybody else owns stays: it is not ours to remove.
+    Ours are patches from before applies were switched on, and what cert-manager's own controllers wrote
+    before us. A field that anybody else owns stays: it is not ours to remove.
     """
     applied = msgspec.json.decode(body, type=_Applied)
     entries = applied.metadata.managed_fields
     left = []
     for name in applied.status.keys() - wanted.keys():
-        owners = [e for e in entries if f"f:{name}" in (e.fields_v1 or {}).get("f:status", {})]
-        if all(e.manager.startswith("cert-manager-") and e.operation == "Update" for e in owners):
+        owners = [entry for entry in entries if f"f:{name}" in (entry.fields_v1 or {}).get("f:status", {})]
+        if all(entry.manager.startswith(_PREFIX) for entry in owners):
             left.append(name)
     return sorted(left)
 
