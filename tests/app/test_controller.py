@@ -9,11 +9,13 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from certwright.api.crds import all_crds
+from certwright.api.meta import CERTIFICATES
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.listener import Listener
 from certwright.app.apply import apply_all, install_crds
@@ -171,6 +173,19 @@ async def test_a_metrics_port_in_use_is_named(cluster: Cluster) -> None:
     assert f"certwright: error: --metrics-listen-address 127.0.0.1:{port}: " in errors
 
 
+async def test_what_is_switched_off_is_left_alone_and_idle_gates_are_told_of(cluster: Cluster) -> None:
+    await install_crds(cluster.client, all_crds(), [])
+    await apply_all(cluster.client, load([str(EXAMPLES)]), pytest.fail)
+    options = ("--controllers=-certificates-trigger", "--feature-gates=SecretsFilteredCaching=false")
+    arguments = ("--kubeconfig", cluster.kubeconfig, "--metrics-listen-address=0", *options)
+    async with certwright("controller", *arguments) as process:
+        told = await line_with(process, "level=warn")
+        assert "feature gate SecretsFilteredCaching=false changes nothing" in told
+        await line_with(process, "caches are filled")
+        found = await judged(cluster, "web")
+        assert {c["type"]: c["reason"] for c in found["status"]["conditions"]} == {"Ready": "DoesNotExist"}
+
+
 async def free_port() -> int:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]
@@ -191,3 +206,12 @@ async def metrics_with(port: int, pattern: str) -> str:
             if re.search(pattern, text):
                 return text
             await asyncio.sleep(0.05)
+
+
+async def judged(cluster: Cluster, name: str) -> dict[str, Any]:
+    """The Certificate, once a controller has said something of it."""
+    while True:
+        found: dict[str, Any] = await cluster.client.get(CERTIFICATES, name, "default", type_=dict)
+        if found.get("status", {}).get("conditions"):
+            return found
+        await asyncio.sleep(0.05)

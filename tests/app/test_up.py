@@ -147,3 +147,16 @@ def test_a_deleted_secret_is_issued_again(up: Up) -> None:
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
+
+
+def test_settings_of_the_controllers_are_heeded(up: Up) -> None:
+    flags = ("--enable-certificate-owner-ref", "--feature-gates=ServerSideApply=true,ValidateCAA=true")
+    process = up.once("-f", up.examples, *flags)
+    assert process.returncode == 0, process.stderr
+    assert "feature gate ValidateCAA=true changes nothing." in process.stderr
+    objects = up.objects()
+    secret = next(obj for key, obj in objects.items() if key.endswith("/secrets/default/web-tls"))
+    assert [owner["kind"] for owner in secret["metadata"]["ownerReferences"]] == ["Certificate"]
+    web = next(obj for key, obj in objects.items() if key.endswith("/certificates/default/web"))
+    found = {each["type"]: each["status"] for each in web["status"]["conditions"]}
+    assert found == {"Ready": "True", "Issuing": "False"}

@@ -16,7 +16,9 @@ def certwright(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["version"], []], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["up", "--help"], ["controller", "--help"], ["version"], []], ids=str
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys
@@ -52,6 +54,12 @@ def test_without_a_verb_the_help_is_shown_and_nothing_fails() -> None:
         (["up", "--listen", "localhost:70000"], "'localhost:70000' is not HOST:PORT"),
         (["up", "--timeout", "5 minutes"], "'5 minutes' is not a duration such as 90s, 5m or 1h30m"),
         (["up", "--timeout", "-5m"], "'-5m' is negative"),
+        (
+            ["up", "--controllers=trigger"],
+            "no such controller: trigger; there are cert",
+        ),
+        (["controller", "--feature-gates=Magic=true"], "unrecognized feature gate: Magic; there are "),
+        (["controller", "--enable-certificate-owner-ref=2"], "'2' is neither true nor false"),
         (["up", "surplus"], "Got unexpected extra argument (surplus)"),
         (["why"], "Missing argument 'KIND/NAME'"),
     ],

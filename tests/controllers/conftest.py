@@ -27,7 +27,7 @@ class Others:
 
     async def decide(self, name: str, type_: str, reason: str = "Policy", message: str = "") -> None:
         """Set a condition to True: Approved, Denied or InvalidRequest."""
-        await self._condition(name, {"type": type_, "status": "True", "reason": reason, "message": message})
+        await self.condition(name, {"type": type_, "status": "True", "reason": reason, "message": message})
 
     async def sign(self, name: str) -> None:
         """Sign with the CA of `ca_secret`, and say Issued."""
@@ -42,7 +42,7 @@ class Others:
             now=self._cluster.clock.now(),
         )
         issued = {"certificate": to_builtins(bundle.chain_pem), "ca": to_builtins(bundle.ca_pem)}
-        await self._condition(
+        await self.condition(
             name, {"type": "Ready", "status": "True", "reason": "Issued", "message": "done"}, **issued
         )
 
@@ -50,9 +50,10 @@ class Others:
         """Say that the request will never be signed."""
         now = to_builtins(self._cluster.clock.now().replace(microsecond=0))
         failed = {"type": "Ready", "status": "False", "reason": "Failed", "message": message}
-        await self._condition(name, failed, failureTime=now)
+        await self.condition(name, failed, failureTime=now)
 
-    async def _condition(self, name: str, condition: dict[str, str], **status: Any) -> None:
+    async def condition(self, name: str, condition: dict[str, str], **status: Any) -> None:
+        """Set a condition, and fields of the status."""
         request = await self._cluster.get(CertificateRequest, name)
         now = to_builtins(self._cluster.clock.now().replace(microsecond=0))
         kept = [c for c in to_builtins(request.status.conditions) if c["type"] != condition["type"]]

@@ -136,7 +136,7 @@ async def test_a_denied_request_of_a_foreign_issuer_is_left_to_it(cluster: Clust
 async def test_an_issuer_that_is_not_there_is_waited_for(
     cluster: Cluster, issuer: IssuerRef, message: str
 ) -> None:
-    await cluster.start()
+    await cluster.start(ControllerConfig())
     await cluster.create(request(issuer))
     await cluster.settled()
     assert await ready_of(cluster) == ("False", "Pending", message)

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from certwright.api.certmanager import CertificateRequest, CertificateRequestSpec, Issuer
 from certwright.api.foreign import Secret
 from certwright.api.meta import ObjectMeta
-from certwright.issuers.contract import Site
+from certwright.issuers.contract import ReadError, Site
 from certwright.pki import csr, keys
 from certwright.testing.builders import ca_issuer, ca_secret, certificate, self_signed_issuer
 
@@ -27,6 +27,22 @@ class Shelf(Struct):
 
     async def private_key(self, namespace: str, name: str) -> bytes | None:
         return self.keys.get((namespace, name))
+
+
+class Locked:
+    """Lets nothing be read."""
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        raise ReadError("not allowed")
+
+    async def private_key(self, namespace: str, name: str) -> bytes | None:
+        raise ReadError("not allowed")
+
+
+@pytest.fixture
+def locked() -> Locked:
+    """A reader that is not allowed to read anything."""
+    return Locked()
 
 
 @pytest.fixture

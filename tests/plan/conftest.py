@@ -101,7 +101,7 @@ class Worlds:
                 ],
             }
             | short.get("metadata", {}),
-            "spec": {"request": request, "issuerRef": ref},
+            "spec": {"request": request, "issuerRef": ref | short.get("issuer", {})},
             "status": {k: v for k, v in short.get("status", {}).items() if k != "certificate"},
         }
         if was.spec.usages is not None:
@@ -192,6 +192,7 @@ class Worlds:
             self.request({"revision": 1, "key": "A"} | self.case["request"], certificate),
             self.issuer(issuer) if issuer else None,
             self.case.get("issuer_kind", "Issuer"),
+            self.case.get("kind_served", True),
         )
 
     def issuer(self, short: dict[str, Any]) -> Issuer:
@@ -218,7 +219,8 @@ class Worlds:
 
     def policy(self) -> Policy:
         """The settings of the case."""
-        return Policy(**self.case.get("policy", {}))
+        settings = dict(self.case.get("policy", {}))
+        return Policy(**settings | {"inactive": frozenset(settings.get("inactive", ()))})
 
 
 @lru_cache

@@ -11,13 +11,15 @@ OUTCOMES = {"signed": Signed, "pending": Pending, "permanent": Permanent, "broke
 
 def rendered(plan: Plan) -> dict[str, Any]:
     out: dict[str, Any] = {"actions": [], "events": [], "waiting_for": plan.waiting_for}
+    out["summary"] = plan.summary
     for action in plan.actions:
         if isinstance(action, PatchStatus):
-            conditions = action.status["conditions"]
+            conditions = action.status.get("conditions", [])
             out["conditions"] = {c["type"]: f"{c['status']}/{c['reason']}" for c in conditions}
             out["messages"] = {c["type"]: c.get("message", "") for c in conditions}
             out["fields"] = sorted(set(action.status) - {"conditions"})
             out["manager"] = action.field_manager
+            out["by_apply"] = action.apply
         if isinstance(action, Sign):
             out["approve"], out["issuer_type"] = action.approve, action.issuer_type
         if not isinstance(action, Emit):
@@ -33,10 +35,11 @@ def test_plans_as_the_golden_world_says(case: dict[str, Any], worlds: Any) -> No
         (kind, arguments), *_ = outcome.items()
         if kind == "signed":
             chain = arguments.get("garbage", "").encode() or world.chain({"key": arguments.get("key", "A")})
-            answer: Any = Signed(chain, b"")
+            answer: Any = Signed(chain, b"", tuple(map(tuple, arguments.get("warnings", ()))))
         else:
             answer = OUTCOMES[kind](**arguments)
-        plan = conclude(request_world, answer, world.now, approve=case.get("approve", True))
+        approve, policy = case.get("approve", True), world.policy()
+        plan = conclude(request_world, answer, world.now, approve=approve, policy=policy)
     else:
         plan = plan_request(request_world, world.policy(), world.now)
     got = rendered(plan)

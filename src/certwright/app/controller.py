@@ -6,17 +6,19 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from certwright import __version__
-from certwright.app import metrics
+from certwright.app import gates, metrics
 from certwright.app.clock import now
 from certwright.app.errors import RunError
 from certwright.app.logging import LineFormatter, debugging, set_up
 from certwright.app.loop import Stop, run, until
 from certwright.app.memory import give_back
-from certwright.controllers.manager import ControllerConfig, Controllers
+from certwright.app.settings import configure
+from certwright.controllers.manager import Controllers
 from certwright.kube.client import Client
 from certwright.kube.cluster import ClusterConfig, ConfigError
 from certwright.kube.errors import ApiError, NotFound
@@ -33,13 +35,14 @@ RETRY_SECONDS = 5.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says; no kubeconfig means the access of the Pod this runs in."""
+    """What the command line says; no kubeconfig means the access of the Pod this runs in.
+
+    `settings` are those of `app.settings` by parameter name.
+    """
 
     kubeconfig: Path | None = None
     context: str | None = None
-    namespace: str = ""
-    cluster_resource_namespace: str = "kube-system"
-    metrics: tuple[str, int] | None = ("0.0.0.0", 9402)  # noqa: S104 - where upstream serves it
+    settings: dict[str, Any] = {}
 
 
 def main(options: Options) -> int:
@@ -70,9 +73,12 @@ async def _serve(options: Options, cluster: ClusterConfig, stop: Stop) -> int:
         stack.push_async_callback(client.close)
         recorder = EventRecorder(client, now)
         stack.push_async_callback(recorder.close, 0.5)
-        controllers = Controllers(client, now, _config(options), recorder)
-        if options.metrics is not None:
-            served = await metrics.serve(metrics.Collector(controllers, client.calls, now), options.metrics)
+        controllers = Controllers(client, now, configure(options.settings), recorder)
+        for line in gates.warnings(options.settings.get("feature_gates", {})):
+            log.warning("%s", line)
+        address = options.settings.get("metrics_listen_address")
+        if address is not None:
+            served = await metrics.serve(metrics.Collector(controllers, client.calls, now), address)
             stack.push_async_callback(served.cleanup)
         await until(stop, wait_for_crds(client))
         if not stop.asked:
@@ -84,13 +90,6 @@ async def _serve(options: Options, cluster: ClusterConfig, stop: Stop) -> int:
 async def _lean(controllers: Controllers) -> None:
     await controllers.looked_at_all.wait()
     give_back()
-
-
-def _config(options: Options) -> ControllerConfig:
-    return ControllerConfig(
-        namespace=options.namespace or None,
-        cluster_resource_namespace=options.cluster_resource_namespace,
-    )
 
 
 async def wait_for_crds(client: Client, seconds: float = RETRY_SECONDS) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ from certwright.api.certmanager import Certificate
 from certwright.api.crds import all_crds
 from certwright.api.meta import CERTIFICATES
 from certwright.apiserver.wire import AUTHENTICATED, MASTERS, UserInfo
-from certwright.app import progress
+from certwright.app import gates, progress
 from certwright.app.apply import apply_all, install_crds
 from certwright.app.clock import now
 from certwright.app.datadir import default_data_dir
@@ -31,11 +32,13 @@ from certwright.app.inprocess import InProcess
 from certwright.app.logging import PlainFormatter, debugging, set_up
 from certwright.app.loop import Stop, run, until
 from certwright.app.manifests import Manifest, load
+from certwright.app.settings import configure
 from certwright.controllers.explain import explain
-from certwright.controllers.manager import ControllerConfig, Controllers
+from certwright.controllers.manager import Controllers
 from certwright.kube.client import Client
 from certwright.kube.errors import ApiError
 from certwright.kube.events import EventRecorder
+from certwright.plan.world import Policy
 
 CLUSTER_RESOURCE_NAMESPACE = "cert-manager"
 """Where the Secrets of ClusterIssuers are: what upstream's chart uses, so that manifests fit."""
@@ -47,7 +50,7 @@ _USER = UserInfo("certwright", (MASTERS, AUTHENTICATED))
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says. `timeout` of zero is for ever."""
+    """What the command line says. `timeout` of zero is for ever; `settings` are those of `app.settings`."""
 
     paths: Sequence[str] = ()
     data_dir: Path | None = None
@@ -55,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     export: Path | None = None
     once: bool = False
     timeout: timedelta = timedelta(minutes=5)
+    settings: dict[str, Any] = {}
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -65,6 +69,7 @@ class _Parts(msgspec.Struct, frozen=True):
     client: Client
     controllers: Controllers
     exporter: Exporter | None
+    policy: Policy
     display: progress.Progress
 
 
@@ -87,6 +92,9 @@ def _display() -> progress.Progress:
 
 
 async def _up(options: Options, manifests: Sequence[Manifest], display: progress.Progress, stop: Stop) -> int:
+    for line in gates.warnings(options.settings.get("feature_gates", {})):
+        _warn(line)
+    config = configure(options.settings, cluster_resource_namespace=CLUSTER_RESOURCE_NAMESPACE)
     async with AsyncExitStack() as stack:
         embedded = await Embedded.open(options.data_dir or default_data_dir(), options.listen, now)
         stack.push_async_callback(embedded.close)
@@ -98,9 +106,9 @@ async def _up(options: Options, manifests: Sequence[Manifest], display: progress
             return _code(options, stop)
         recorder = EventRecorder(client, now)
         stack.push_async_callback(recorder.close, 0.5)
-        config = ControllerConfig(cluster_resource_namespace=CLUSTER_RESOURCE_NAMESPACE)
         controllers = Controllers(client, now, config, recorder)
-        return await _work(_Parts(options, embedded, client, controllers, exporter, display), stop)
+        parts = _Parts(options, embedded, client, controllers, exporter, config.policy, display)
+        return await _work(parts, stop)
 
 
 async def _prepare(client: Client, manifests: Sequence[Manifest], display: progress.Progress) -> None:
@@ -190,7 +198,9 @@ async def _reasons(parts: _Parts) -> list[str]:
             continue
         metadata = each.metadata
         try:
-            found = await explain(parts.client, CERTIFICATES, metadata.name, metadata.namespace, now())
+            found = await explain(
+                parts.client, CERTIFICATES, metadata.name, metadata.namespace, now(), parts.policy
+            )
         except ApiError as error:
             reasons.append(f"Certificate {metadata.namespace}/{metadata.name}: {error}")
         else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
-from certwright.cli.parameters import ADDRESS, DURATION
+from certwright.app.settings import UP
+from certwright.cli.parameters import ADDRESS, DURATION, settings_options
 
 
 @click.command()
@@ -48,6 +50,7 @@ from certwright.cli.parameters import ADDRESS, DURATION
     show_default=True,
     help="How long --once waits; 0 is for ever.",
 )
+@settings_options(UP)
 def up(
     paths: tuple[str, ...],
     data_dir: Path | None,
@@ -55,10 +58,19 @@ def up(
     export: Path | None,
     once: bool,
     timeout: timedelta,
+    **settings: Any,
 ) -> int:
     """Serve the API and issue certificates, all in this one process."""
     from certwright.app.up import Options, main
 
     return main(
-        Options(paths=paths, data_dir=data_dir, listen=listen, export=export, once=once, timeout=timeout)
+        Options(
+            paths=paths,
+            data_dir=data_dir,
+            listen=listen,
+            export=export,
+            once=once,
+            timeout=timeout,
+            settings=settings,
+        )
     )

@@ -31,6 +31,7 @@ from certwright.pki.errors import PKIError
 from certwright.plan import actions, target_secret
 from certwright.plan.actions import WARNING, Action, Event, Plan
 from certwright.plan.certificate import plan_certificate
+from certwright.plan.gates import spec_through_gates
 from certwright.plan.situation import is_issuing, revision_of
 from certwright.plan.world import CertificateWorld, Policy, SecretFacts
 
@@ -179,7 +180,7 @@ class Certificates:
 
     async def _create_request(self, world: CertificateWorld, action: actions.CreateRequest) -> None:
         certificate = world.certificate
-        spec = certificate.spec
+        spec = spec_through_gates(certificate.spec, self._policy)
         pem = await self._next_keys.pem(world, action.key_name)
         try:
             request_pem = csr.build_request(spec, pem)

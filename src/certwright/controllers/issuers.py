@@ -18,7 +18,7 @@ from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
 from certwright.plan.issuer import plan_issuer
 from certwright.plan.request import is_ready, issuer_type_of
-from certwright.plan.world import IssuerWorld
+from certwright.plan.world import IssuerWorld, Policy
 
 Key = tuple[str, str, str]
 """Kind, namespace (empty for ClusterIssuer) and name."""
@@ -28,7 +28,10 @@ TYPES: dict[str, type[Issuer]] = {"Issuer": Issuer, "ClusterIssuer": ClusterIssu
 
 
 class IssuerLookup:
-    """Finds the issuer that a reference means, and where that issuer keeps its Secrets."""
+    """Finds the issuer that a reference means, and where that issuer keeps its Secrets.
+
+    `stores` has one for each kind that is served.
+    """
 
     def __init__(self, stores: dict[str, Store[Issuer]], cluster_resource_namespace: str) -> None:
         self.stores = stores
@@ -42,13 +45,13 @@ class IssuerLookup:
             return None
         return store.get("" if kind == "ClusterIssuer" else namespace, name)
 
+    def serves(self, kind: str) -> bool:
+        """Whether issuers of this kind are looked at: a controller of one namespace has no ClusterIssuers."""
+        return kind in self.stores
+
     def namespace_of(self, issuer: Issuer, kind: str) -> str:
         """The namespace of an issuer's own Secrets."""
         return self._cluster_namespace if kind == "ClusterIssuer" else issuer.metadata.namespace or ""
-
-    def signs_at_once(self, namespace: str, ref: IssuerRef) -> bool:
-        """Whether `ref` means a ready issuer of a type that signs in this process without waiting."""
-        return signs_at_once(self.find(namespace, ref))
 
     def secrets(self) -> set[tuple[str, str]]:
         """The Secrets that issuers refer to."""
@@ -71,8 +74,10 @@ class Issuers:
         lookup: IssuerLookup,
         reader: Reader,
         events: PlanEvents,
+        policy: Policy,
         clock: Callable[[], datetime],
     ) -> None:
+        self._policy = policy
         self._objects = {
             kind: Objects(client, RESOURCES[kind], TYPES[kind], store)
             for kind, store in lookup.stores.items()
@@ -94,7 +99,7 @@ class Issuers:
 
     def plan(self, world: IssuerWorld, now: datetime) -> Plan:
         """Decide; an issuer whose check should be repeated asks for it as its last action."""
-        plan = plan_issuer(world, now)
+        plan = plan_issuer(world, now, self._policy)
         if not world.checked.retry:
             return plan
         return Plan((*plan.actions, _CheckAgain()), plan.wake_at, plan.trace, plan.summary)

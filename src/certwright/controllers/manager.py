@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from certwright.api.meta import (
 from certwright.controllers.certificates import Certificates, owner_index, secret_index
 from certwright.controllers.engine import Engine
 from certwright.controllers.held_keys import HeldKeys
-from certwright.controllers.issuers import IssuerLookup, Issuers, secret_names
+from certwright.controllers.issuers import IssuerLookup, Issuers, secret_names, signs_at_once
 from certwright.controllers.keystore_passwords import password_index
 from certwright.controllers.recording import PlanEvents
 from certwright.controllers.requests import (
@@ -38,16 +39,24 @@ from certwright.controllers.requests import (
     key_secret_index,
 )
 from certwright.controllers.secrets import Secrets
+from certwright.issuers.contract import ReadError
 from certwright.kube.client import Client
+from certwright.kube.errors import ApiError
 from certwright.kube.events import EventRecorder
 from certwright.kube.packing import Packing
 from certwright.kube.store import HasMetadata, Store
 from certwright.kube.watcher import Watcher, reflect
+from certwright.plan.request import issuer_type_of, signer_runs
 from certwright.plan.world import Policy, SecretFacts
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=HasMetadata)
+
+_CHECKERS = {"Issuer": "issuers", "ClusterIssuer": "clusterissuers"}
+_READ_SECONDS = 30.0
+_AT_ONCE = ("certificates-key-manager", "certificates-request-manager", "certificates-issuing")
+"""The parts that must all run here for a private key to be needed in this process only."""
 
 
 class ControllerConfig(Struct, frozen=True):
@@ -98,10 +107,10 @@ class Controllers:
             {"secret": partial(self._issuer_secrets, "ClusterIssuer")}
         )
         self.secrets = Secrets(client, self._secret_changed)
-        self.lookup = IssuerLookup(
-            {"Issuer": self.issuers, "ClusterIssuer": self.cluster_issuers},
-            config.cluster_resource_namespace,
-        )
+        stores = {"Issuer": self.issuers}
+        if config.namespace is None:
+            stores["ClusterIssuer"] = self.cluster_issuers
+        self.lookup = IssuerLookup(stores, config.cluster_resource_namespace)
         self._executor = ThreadPoolExecutor(
             config.key_threads or os.cpu_count() or 1, thread_name_prefix="keys"
         )
@@ -128,7 +137,9 @@ class Controllers:
             base=5.0,
             cap=300.0,
         )
-        self.issuer_engine = engine(Issuers(client, self.lookup, reader, events, clock), base=5.0, cap=300.0)
+        self.issuer_engine = engine(
+            Issuers(client, self.lookup, reader, events, config.policy, clock), base=5.0, cap=300.0
+        )
         self.engines = (self.certificate_engine, self.request_engine, self.issuer_engine)
         self._subscribe()
 
@@ -215,7 +226,7 @@ class Controllers:
     def _issuer_changed(self, kind: str, old: Issuer | None, new: Issuer | None) -> None:
         for issuer in _both(old, new):
             namespace, name = issuer.metadata.namespace, issuer.metadata.name
-            self.issuer_engine.queue.add((kind, namespace, name))
+            self._check_issuer(kind, namespace, name)
             for request in self.requests.by_index("issuer", f"{kind}/{namespace}/{name}"):
                 self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
         if old is None or new is None or secret_names(old) != secret_names(new):
@@ -236,12 +247,16 @@ class Controllers:
             self.certificate_engine.queue.add((certificate.metadata.namespace, certificate.metadata.name))
         for kind, store in self.lookup.stores.items():
             for issuer in store.by_index("secret", value):
-                self.issuer_engine.queue.add((kind, issuer.metadata.namespace, issuer.metadata.name))
+                self._check_issuer(kind, issuer.metadata.namespace, issuer.metadata.name)
                 name = f"{kind}/{issuer.metadata.namespace}/{issuer.metadata.name}"
                 for request in self.requests.by_index("issuer", name):
                     self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
         for request in self.requests.by_index("key", value):
             self.request_engine.queue.add((request.metadata.namespace, request.metadata.name))
+
+    def _check_issuer(self, kind: str, namespace: str, name: str) -> None:
+        if self._config.policy.runs(_CHECKERS[kind]):
+            self.issuer_engine.queue.add((kind, namespace, name))
 
     def _wake_writers_of(self, secret: str) -> None:
         for certificate in self.certificates.by_index("secret", secret):
@@ -252,9 +267,11 @@ class Controllers:
         return [f"{namespace}/{name}" for name in secret_names(issuer)]
 
     def _signs_at_once(self, certificate: Certificate) -> bool:
-        if not self._config.policy.approve:
+        policy = self._config.policy
+        if not policy.approve or not all(policy.runs(name) for name in _AT_ONCE):
             return False
-        return self.lookup.signs_at_once(certificate.metadata.namespace, certificate.spec.issuer_ref)
+        issuer = self.lookup.find(certificate.metadata.namespace, certificate.spec.issuer_ref)
+        return signs_at_once(issuer) and signer_runs(issuer_type_of(issuer), policy)
 
 
 class _Reader:
@@ -265,14 +282,28 @@ class _Reader:
         self._held = held
 
     async def secret(self, namespace: str, name: str) -> Any:
-        return await self._secrets.referred(namespace, name)
+        with _readable(f"{namespace}/{name}"):
+            async with asyncio.timeout(_READ_SECONDS):
+                return await self._secrets.referred(namespace, name)
 
     async def private_key(self, namespace: str, name: str) -> bytes | None:
         held = self._held.by_secret(namespace, name)
         if held is not None:
             return held
-        secret = await self._secrets.live(namespace, name)
+        with _readable(f"{namespace}/{name}"):
+            secret = await self._secrets.live(namespace, name)
         return secret.data.get("tls.key") if secret is not None else None
+
+
+@contextmanager
+def _readable(secret: str) -> Iterator[None]:
+    """Let issuers know of what went wrong in a way that does not depend on the API's client."""
+    try:
+        yield
+    except ApiError as error:
+        raise ReadError(error.message) from error
+    except TimeoutError as error:
+        raise ReadError(f"secret {secret} could not be read within {_READ_SECONDS:.0f} s") from error
 
 
 def _decoder(type_: type[T]) -> Callable[[bytes], T]:

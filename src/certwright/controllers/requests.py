@@ -54,7 +54,8 @@ class CertificateRequests:
         if request is None:
             return None
         kind = issuer_key(request.spec.issuer_ref)[1]
-        return RequestWorld(request, self._issuers.find(key[0], request.spec.issuer_ref), kind)
+        issuer = self._issuers.find(key[0], request.spec.issuer_ref)
+        return RequestWorld(request, issuer, kind, kind_served=self._issuers.serves(kind))
 
     def plan(self, world: RequestWorld, now: datetime) -> Plan:
         """Decide."""
@@ -75,7 +76,8 @@ class CertificateRequests:
 
     async def _sign(self, world: RequestWorld, action: actions.Sign) -> None:
         outcome = await self._ask(world, action.issuer_type)
-        for then in conclude(world, outcome, self._clock(), approve=action.approve).actions:
+        after = conclude(world, outcome, self._clock(), approve=action.approve, policy=self._policy)
+        for then in after.actions:
             await self.perform(world, then)
         if isinstance(outcome, Pending) and outcome.retry:
             raise Retry(outcome.message)

@@ -7,17 +7,20 @@ from certwright.api.defaults import DEFAULT_DURATION
 from certwright.api.duration import DurationError, parse_duration
 from certwright.api.foreign import Secret
 from certwright.api.outcomes import Checked, Outcome, Pending, Permanent, Signed
-from certwright.issuers.contract import IssuerType, Site
+from certwright.issuers.contract import IssuerType, ReadError, Site
 from certwright.pki import sign as signing
 from certwright.pki.certificate import parse_certificate
-from certwright.pki.errors import PKIError, TemplateError
+from certwright.pki.errors import PKIError, RequestDecodeError, TemplateError
 from certwright.pki.keys import public_key_of_private
 
 
 async def check(site: Site) -> Checked:
     """Ready once the Secret holds a key and a CA certificate, as the contract asks and no more."""
     name = _secret_name(site)
-    secret = await site.reader.secret(site.namespace, name)
+    try:
+        secret = await site.reader.secret(site.namespace, name)
+    except ReadError as error:
+        return _broken(str(error))
     if secret is None:
         return _broken(f'secrets "{name}" not found')
     try:
@@ -37,7 +40,11 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
     """Sign with the CA of the Secret; the issued chain ends below the root, which comes back as `ca`."""
     name = _secret_name(site)
     where = f"{site.namespace}/{name}"
-    secret = await site.reader.secret(site.namespace, name)
+    try:
+        secret = await site.reader.secret(site.namespace, name)
+    except ReadError as error:
+        text = f"Failed to get certificate key pair from secret {where}: {error}"
+        return Pending("SecretGetError", text, retry=True)
     if secret is None:
         return Pending("SecretMissing", f'Referenced secret {where} not found: secrets "{name}" not found')
     try:
@@ -62,7 +69,7 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
             ocsp=tuple(spec.ocsp_servers or ()),
             aia=tuple(spec.issuing_certificate_urls or ()),
         )
-    except TemplateError as error:
+    except (RequestDecodeError, TemplateError) as error:
         return Permanent("SigningError", f"Error generating certificate template: {error}")
     except PKIError as error:
         return Permanent("SigningError", f"Error signing certificate: {error}")

@@ -17,8 +17,12 @@ from certwright.api.foreign import Secret
 from certwright.api.outcomes import Checked, Outcome
 
 
+class ReadError(Exception):
+    """Something could not be read, though it may be there. The message is for the object's status."""
+
+
 class Reader(Protocol):
-    """What an issuer may read of the cluster."""
+    """What an issuer may read of the cluster. Raises ReadError where that is not possible now."""
 
     async def secret(self, namespace: str, name: str) -> Secret | None:
         """A Secret that an issuer refers to, or None if it does not exist. Cheap to ask again."""

@@ -4,10 +4,10 @@ from certwright.api import annotations as ann
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.outcomes import Checked, Outcome, Pending, Permanent, Signed
 from certwright.issuers.ca import requested_duration
-from certwright.issuers.contract import IssuerType, Site
+from certwright.issuers.contract import IssuerType, ReadError, Site
 from certwright.pki import csr
 from certwright.pki import sign as signing
-from certwright.pki.errors import PKIError, TemplateError
+from certwright.pki.errors import PKIError, RequestDecodeError, TemplateError
 from certwright.pki.keys import public_key_of_private
 
 _EMPTY_SUBJECT = b"\x30\x00"
@@ -28,7 +28,11 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
         )
         return Permanent("MissingAnnotation", missing)
     where = f"{request.metadata.namespace}/{name}"
-    key = await site.reader.private_key(request.metadata.namespace or "", name)
+    try:
+        key = await site.reader.private_key(request.metadata.namespace or "", name)
+    except ReadError as error:
+        text = f"Failed to get key {name} referenced by secret {where}: {error}"
+        return Pending("ErrorGettingSecret", text, retry=True)
     if key is None:  # nobody tells when a Secret appears that is not labelled as ours: ask again
         text = f'Referenced secret {where} not found: secrets "{name}" not found'
         return Pending("MissingSecret", text, retry=True)
@@ -55,7 +59,7 @@ async def sign(request: CertificateRequest, site: Site) -> Outcome:
             now=site.now,
             crl=tuple((spec.crl_distribution_points if spec else None) or ()),
         )
-    except TemplateError as error:
+    except (RequestDecodeError, TemplateError) as error:
         return Permanent("ErrorGenerating", f"Error generating certificate template: {error}")
     except PKIError as error:
         return Permanent("ErrorSigning", f"Error signing certificate: {error}")

@@ -44,11 +44,13 @@ class Emit(Action, frozen=True):
 class PatchStatus(Action, frozen=True):
     """Merge-patch the status of the planned object, guarded by its resourceVersion.
 
-    `status` holds what changed, in wire names; None removes a field (RFC 7386).
+    `status` holds what changed, in wire names; None removes a field (RFC 7386). With `apply` it is
+    server-side applied instead, and holds all of the status that is ours: what is left out goes.
     """
 
     status: dict[str, Any]
     field_manager: str
+    apply: bool = False
 
 
 class GenerateKey(Action, frozen=True):

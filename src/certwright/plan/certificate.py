@@ -14,6 +14,7 @@ from certwright.pki import match
 from certwright.pki.errors import PKIError
 from certwright.plan import keystore_passwords, target_secret
 from certwright.plan.actions import WARNING, Event, Plan
+from certwright.plan.gates import seen_through_gates
 from certwright.plan.issuance import issue
 from certwright.plan.policies import TRIGGER, Violation, evaluate, go_time
 from certwright.plan.situation import Situation, backoff, is_issuing
@@ -26,7 +27,7 @@ def plan_certificate(world: CertificateWorld, policy: Policy, now: datetime) -> 
     `now` is aware UTC. Planning again on the world that the plan leads to ends in a plan without
     actions; a crash after any action leads back to the same end.
     """
-    situation = Situation(world, policy, now)
+    situation = Situation(seen_through_gates(world, policy), policy, now)
     alive = world.certificate.metadata.deletion_timestamp is None
     if not situation.draft.check("certificate is not being deleted", alive):
         situation.draft.say("is being deleted; nothing is created for it any more")
@@ -41,11 +42,11 @@ def plan_certificate(world: CertificateWorld, policy: Policy, now: datetime) -> 
 def _rest(situation: Situation) -> None:
     violation, trace = evaluate(TRIGGER, situation.view())
     situation.draft.trace += trace
-    if violation is not None and _may_issue(situation):
+    if violation is not None and situation.runs("trigger") and _may_issue(situation):
         _begin(situation, violation)
         return
     situation.judge_readiness()
-    if violation is None or violation.reason != INCORRECT_CERTIFICATE:
+    if situation.runs("issuing") and (violation is None or violation.reason != INCORRECT_CERTIFICATE):
         _repair_secret(situation)
     situation.forget_next_keys()
     situation.prune_requests()

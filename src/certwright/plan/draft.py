@@ -10,9 +10,13 @@ import msgspec
 
 from certwright.api import conditions
 from certwright.api.certmanager import Certificate, CertificateCondition
+from certwright.api.reasons import ISSUING, READY
 from certwright.plan.actions import Action, Check, Emit, Event, PatchStatus, Plan
 
 FIELD_MANAGER = "cert-manager-certificates-readiness"
+
+# The conditions that are ours to write; those of others stay as they are.
+_OURS = frozenset({READY, ISSUING})
 
 # Status fields by Python name and wire name, in the order users see them.
 _FIELDS = {
@@ -27,11 +31,15 @@ _FIELDS = {
 
 
 class Draft:
-    """Changes to one Certificate: actions before the status write, the write, actions after it."""
+    """Changes to one Certificate: actions before the status write, the write, actions after it.
 
-    def __init__(self, certificate: Certificate, now: datetime) -> None:
+    With `server_side_apply` the write is an apply of all that is ours in the status.
+    """
+
+    def __init__(self, certificate: Certificate, now: datetime, *, server_side_apply: bool = False) -> None:
         self.certificate = certificate
         self.now = now
+        self.server_side_apply = server_side_apply
         self.conditions: list[CertificateCondition] = list(certificate.status.conditions or ())
         self.fields: dict[str, Any] = {}
         self.before: list[Action] = []
@@ -55,9 +63,12 @@ class Draft:
         self.conditions = conditions.set_condition(self.conditions, new, self.now)
         return old is None or (old.status, old.reason, old.message) != (status, reason, message)
 
-    def drop_condition(self, type_: str) -> None:
-        """Remove a condition, if it is there."""
-        self.conditions = [c for c in self.conditions if c.type != type_]
+    def end_condition(self, type_: str, reason: str, message: str) -> None:
+        """Remove a condition that no longer holds; as others may own it too, an apply makes it False."""
+        if self.server_side_apply:
+            self.set_condition(type_, "False", reason, message)
+        else:
+            self.conditions = conditions.remove(self.conditions, type_)
 
     def set(self, field: str, value: Any) -> None:  # a status field of any type
         """Set a status field by its Python name; None removes it."""
@@ -82,7 +93,15 @@ class Draft:
         status = self._changes()
         actions = list(self.before)
         if status:
-            actions.append(PatchStatus(status=status, field_manager=FIELD_MANAGER, events=tuple(self.events)))
+            status = self._all_of_ours() if self.server_side_apply else status
+            actions.append(
+                PatchStatus(
+                    status=status,
+                    field_manager=FIELD_MANAGER,
+                    apply=self.server_side_apply,
+                    events=tuple(self.events),
+                )
+            )
         elif self.events:
             actions.append(Emit(events=tuple(self.events)))
         actions += self.after
@@ -97,3 +116,11 @@ class Draft:
             if (getattr(status, field) or None) != (value or None):  # an empty field is an absent one
                 changes[_FIELDS[field]] = msgspec.to_builtins(value)
         return changes
+
+    def _all_of_ours(self) -> dict[str, Any]:
+        status = self.certificate.status
+        values = {field: self.fields.get(field, getattr(status, field)) for field in _FIELDS}
+        ours = [condition for condition in self.conditions if condition.type in _OURS]
+        return {"conditions": msgspec.to_builtins(ours)} | {
+            _FIELDS[field]: msgspec.to_builtins(value) for field, value in values.items() if value
+        }

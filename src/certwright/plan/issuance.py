@@ -34,7 +34,7 @@ def issue(situation: Situation, since: datetime | None) -> None:
     """Plan the next steps of an issuance that began at `since` (None if that was not written down)."""
     requests = situation.requests_of(situation.next_revision)
     for request in requests:
-        if _is_stored(situation, request):
+        if _is_stored(situation, request) and situation.runs("issuing"):
             _finish(situation, request)
             return
     if is_issuing(situation.certificate):
@@ -70,12 +70,12 @@ def _finish(situation: Situation, request: CertificateRequest) -> None:
     """The Secret is complete: one status write says so, then what is left over goes."""
     draft = situation.draft
     draft.check("secret holds the issued certificate", passed=True)
-    draft.drop_condition(ISSUING)
+    text = "The certificate has been successfully issued"
+    draft.end_condition(ISSUING, ISSUED, text)
     draft.set("revision", situation.next_revision)
     draft.set("last_failure_time", None)
     draft.set("failed_issuance_attempts", None)
     situation.judge_readiness(current=request)
-    text = "The certificate has been successfully issued"
     draft.events.append(Event("Issuing", text, "certificates-issuing"))
     situation.forget_next_keys()
     situation.prune_requests()
@@ -124,6 +124,9 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
             situation.draft.say(f"waits until CertificateRequest {name} is gone", f"finalizers {held_by}")
             return
         situation.delete_request(request)
+    if not situation.runs("request-manager"):
+        situation.draft.say("waits for a CertificateRequest that is not made here", "somebody else")
+        return
     metadata, revision = situation.certificate.metadata, situation.next_revision
     name = request_name(metadata.name, revision)
     annotations = copied_annotations(metadata.annotations, situation.policy.copied_annotation_prefixes)
@@ -148,6 +151,11 @@ def _follow(situation: Situation, request: CertificateRequest) -> None:
     """Act on the state of the one request of this issuance. Denied and invalid beat issued."""
     if request.metadata.deletion_timestamp is not None:
         _request(situation, "", [request])
+        return
+    if not situation.runs("issuing"):
+        next_key.outlive_this_process(situation)
+        text = f"waits: what becomes of CertificateRequest {request.metadata.name} is not followed here"
+        situation.draft.say(text, "somebody else")
         return
     for type_ in (DENIED, INVALID_REQUEST):
         condition = conditions.find(request.status.conditions, type_)

@@ -11,10 +11,12 @@ import msgspec
 from certwright.api import conditions
 from certwright.api.certmanager import IssuerCondition
 from certwright.plan.actions import NORMAL, WARNING, Check, Event, PatchStatus, Plan
-from certwright.plan.world import IssuerWorld
+from certwright.plan.world import IssuerWorld, Policy
+
+_USUAL = Policy()
 
 
-def plan_issuer(world: IssuerWorld, now: datetime) -> Plan:
+def plan_issuer(world: IssuerWorld, now: datetime, policy: Policy = _USUAL) -> Plan:
     """Decide the Ready condition of an issuer. `now` is aware UTC."""
     issuer, checked = world.issuer, world.checked
     if issuer.metadata.deletion_timestamp is not None:
@@ -40,9 +42,12 @@ def plan_issuer(world: IssuerWorld, now: datetime) -> Plan:
     if checked.retry:
         bare = checked.message.removeprefix("Error getting keypair for CA issuer: ")
         events.append(Event("ErrInitIssuer", f"Error initializing issuer: {bare}", component, WARNING))
+    apply = policy.server_side_apply
+    written = [each for each in after if each.type == "Ready"] if apply else after
     write = PatchStatus(
-        status={"conditions": msgspec.to_builtins(after)},
+        status={"conditions": msgspec.to_builtins(written)},
         field_manager=f"cert-manager-{component}",
+        apply=apply,
         events=tuple(events),
     )
     return Plan((write,), trace=trace, summary=summary)

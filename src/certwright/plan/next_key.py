@@ -27,6 +27,8 @@ def choose(situation: Situation) -> tuple[str, bool]:
 
     An empty name means that no key can be had; the draft then says why.
     """
+    if not situation.runs("key-manager"):
+        return _given(situation), False
     stored = _adopt(situation)
     if stored is not None:
         situation.draft.set("next_private_key_secret_name", stored.metadata.name)
@@ -59,6 +61,18 @@ def outlive_this_process(situation: Situation) -> None:
         return
     situation.draft.before.append(StoreNextKey(held.name))
     situation.draft.set("next_private_key_secret_name", held.name)
+
+
+def _given(situation: Situation) -> str:
+    """The key that somebody else made: the status names it, and it is there."""
+    named = situation.certificate.status.next_private_key_secret_name
+    for secret in situation.world.next_keys:
+        fits = secret.key is not None and not violations(secret.key, situation.spec.private_key)
+        if secret.metadata.name == named and fits:
+            situation.draft.set("next_private_key_secret_name", named)
+            return named
+    situation.draft.say("waits for a next private key that is not made here", "somebody else")
+    return ""
 
 
 def _adopt(situation: Situation) -> SecretFacts | None:

@@ -20,7 +20,16 @@ from certwright.plan.actions import WARNING, Check, Emit, Event, PatchStatus, Pl
 from certwright.plan.world import Policy, RequestWorld
 
 APPROVER = "certificaterequests-approver"
+SIGNER = "certificaterequests-issuer-"
+ISSUER_TYPES = ("acme", "ca", "vault", "selfsigned", "venafi")
+"""The types of issuers, in upstream's order of precedence: the first that a spec has is the one."""
+
 APPROVED_TEXT = "Certificate request has been approved by cert-manager.io"
+MANAGER = f"cert-manager-{APPROVER}"
+"""The one field manager of applies: two that own parts of one status would undo each other's."""
+
+_FIELDS = {"certificate": "certificate", "ca": "ca", "failure_time": "failureTime"}
+_USUAL = Policy()
 
 
 def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
@@ -29,24 +38,20 @@ def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
     if request.metadata.deletion_timestamp is not None:
         return _done("request is not being deleted", "is being deleted")
     if conditions.has(request.status.conditions, "Denied"):
-        return _deny(request, now)
-    if conditions.has(request.status.conditions, "InvalidRequest"):
-        return _done("request is valid", "was found invalid")
+        return _deny(request, policy, now)
     ready = conditions.find(request.status.conditions, "Ready")
     if ready is not None and ready.reason in {"Failed", "Issued"}:
         return _done("request is undecided", f"is final: {ready.reason}")
     approved = conditions.has(request.status.conditions, "Approved")
     approve = not approved and policy.approve
-    kind = issuer_key(request.spec.issuer_ref)[1]
-    if not is_ours(request.spec.issuer_ref):
-        return _foreign(request, now, approve=approve)
+    idle = _not_to_be_signed(world, policy)
+    if idle is not None:
+        return _approve(request, policy, now, idle) if approve else idle
     if not approved and not approve:
-        return _unapproved(world)
-    blocked = _blocked(world, kind)
+        return _unapproved(world, policy)
+    blocked = _blocked(world)
     if blocked is not None:
-        return _write(request, now, blocked, world.issuer, approve=approve)
-    if request.status.certificate:
-        return _done("request has no certificate yet", "holds a certificate already")
+        return conclude(world, blocked, now, approve=approve, policy=policy)
     issuer_type = issuer_type_of(world.issuer)
     return Plan(
         (Sign(issuer_type=issuer_type, approve=approve),),
@@ -56,9 +61,32 @@ def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
     )
 
 
-def conclude(world: RequestWorld, outcome: Outcome, now: datetime, *, approve: bool) -> Plan:
+def conclude(
+    world: RequestWorld, outcome: Outcome, now: datetime, *, approve: bool, policy: Policy = _USUAL
+) -> Plan:
     """What to write once the issuer has answered. `approve` adds the approval to the same write."""
-    return _write(world.request, now, outcome, world.issuer, approve=approve)
+    request, now = world.request, now.replace(microsecond=0)
+    signer = _signer(issuer_type_of(world.issuer), policy)
+    events: list[Event] = []
+    wanted = list(request.status.conditions)
+    if approve:
+        wanted = conditions.set_condition(wanted, _approved(), now)
+        events.append(Event(GROUP, APPROVED_TEXT, APPROVER))
+    outcome = _verified(outcome, signer)
+    ready, told = _ready(outcome, request, signer)
+    wanted = conditions.set_condition(wanted, ready, now)
+    changes: dict[str, Any] = {}
+    if isinstance(outcome, Signed):
+        changes = {"certificate": outcome.chain} | ({"ca": outcome.ca} if outcome.ca else {})
+    if isinstance(outcome, Permanent) and request.status.failure_time is None:
+        changes["failure_time"] = now
+    message = "" if isinstance(outcome, Signed) else outcome.message
+    trace = (Check("issuer has signed", isinstance(outcome, Signed), message),)
+    write = _write(request, wanted, changes, signer, policy, (*events, *told))
+    if not write:
+        waiting = f"issuer {request.spec.issuer_ref.name}"
+        return Plan((), trace=trace, summary=f"waits: {message}", waiting_for=waiting)
+    return Plan(write, trace=trace, summary=message or "is issued")
 
 
 def issuer_type_of(issuer: Issuer | None) -> str:
@@ -66,14 +94,14 @@ def issuer_type_of(issuer: Issuer | None) -> str:
     if issuer is None or issuer.spec is None:
         return ""
     spec = issuer.spec
-    present = {
-        "acme": spec.acme,
-        "ca": spec.ca,
-        "vault": spec.vault,
-        "selfsigned": spec.self_signed,
-        "venafi": spec.venafi,
-    }
-    return next((name for name, value in present.items() if value is not None), "")
+    present = (spec.acme, spec.ca, spec.vault, spec.self_signed, spec.venafi)
+    return next((name for name, value in zip(ISSUER_TYPES, present, strict=True) if value is not None), "")
+
+
+def signer_runs(issuer_type: str, policy: Policy) -> bool:
+    """Whether requests of issuers of this type are ours to sign; for none in particular, of any type."""
+    types = (issuer_type,) if issuer_type else ISSUER_TYPES
+    return any(policy.runs(SIGNER + each) for each in types)
 
 
 def is_ready(issuer: Issuer) -> bool:
@@ -81,11 +109,32 @@ def is_ready(issuer: Issuer) -> bool:
     return conditions.has(issuer.status.conditions, "Ready")
 
 
-def _blocked(world: RequestWorld, kind: str) -> Pending | None:
+def _not_to_be_signed(world: RequestWorld, policy: Policy) -> Plan | None:
+    """Why no signer of ours has anything to do with a request, approved or not; None if one has."""
+    request = world.request
+    if conditions.has(request.status.conditions, "InvalidRequest"):
+        return _done("request is valid", "was found invalid")
+    if not is_ours(request.spec.issuer_ref):
+        group = request.spec.issuer_ref.group or ""
+        trace = (Check("issuer is one of ours", passed=False, detail=group),)
+        waiting = f"the controller of {group}"
+        return Plan((), trace=trace, summary="is left to its own controller", waiting_for=waiting)
+    if not signer_runs(issuer_type_of(world.issuer), policy):
+        trace = (Check("signer of this type of issuer is switched on", passed=False),)
+        return Plan((), trace=trace, summary="is not signed here", waiting_for="another signer")
+    if request.status.certificate and _blocked(world) is None:
+        return _done("request has no certificate yet", "holds a certificate already")
+    return None
+
+
+def _blocked(world: RequestWorld) -> Pending | None:
     """Why the issuer cannot be asked to sign now."""
-    name = world.request.spec.issuer_ref.name
+    name, kind, _ = issuer_key(world.request.spec.issuer_ref)
     if kind not in {"Issuer", "ClusterIssuer"}:
         text = f'invalid value "{kind}" for issuerRef.kind. Must be empty, "Issuer" or "ClusterIssuer"'
+        return Pending("IssuerNotFound", f'Referenced "{kind}" not found: {text}')
+    if not world.kind_served:
+        text = "this controller serves a single namespace, and no ClusterIssuers"
         return Pending("IssuerNotFound", f'Referenced "{kind}" not found: {text}')
     if world.issuer is None:
         missing = f'{kind.lower()}.{GROUP} "{name}" not found'
@@ -98,51 +147,15 @@ def _blocked(world: RequestWorld, kind: str) -> Pending | None:
     return None
 
 
-def _write(
-    request: CertificateRequest, now: datetime, outcome: Outcome, issuer: Issuer | None, *, approve: bool
-) -> Plan:
-    """One status write for approval and outcome together."""
-    now = now.replace(microsecond=0)
-    issuer_type = issuer_type_of(issuer) or "ca"
-    component = f"certificaterequests-issuer-{issuer_type}"
-    status: dict[str, Any] = {}
-    events: list[Event] = []
-    wanted = list(request.status.conditions)
-    if approve:
-        wanted = conditions.set_condition(wanted, _approved(), now)
-        events.append(Event(GROUP, APPROVED_TEXT, APPROVER))
-    outcome = _verified(outcome, issuer_type)
-    ready, told = _ready(outcome, request, component)
-    wanted = conditions.set_condition(wanted, ready, now)
-    events += told
-    if wanted != list(request.status.conditions):
-        status["conditions"] = msgspec.to_builtins(wanted)
-    if isinstance(outcome, Signed):
-        status |= msgspec.to_builtins(
-            {"certificate": outcome.chain} | ({"ca": outcome.ca} if outcome.ca else {})
-        )
-    if isinstance(outcome, Permanent) and request.status.failure_time is None:
-        status["failureTime"] = msgspec.to_builtins(now)
-    message = "" if isinstance(outcome, Signed) else outcome.message
-    trace = (Check("issuer has signed", isinstance(outcome, Signed), message),)
-    if not status:
-        return Plan(
-            (), trace=trace, summary=f"waits: {message}", waiting_for=f"issuer {request.spec.issuer_ref.name}"
-        )
-    write = PatchStatus(status=status, field_manager=f"cert-manager-{component}", events=tuple(events))
-    return Plan((write,), trace=trace, summary=message or "is issued")
-
-
-def _verified(outcome: Outcome, issuer_type: str) -> Outcome:
+def _verified(outcome: Outcome, signer: str) -> Outcome:
     """A certificate that cannot be decoded is a failure, whoever returned it."""
     if not isinstance(outcome, Signed):
         return outcome
     try:
         parse_certificate(outcome.chain)
     except PKIError as error:
-        hint = (
-            " (is spec.secretName of the Certificate the issuer's own Secret?)" if issuer_type == "ca" else ""
-        )
+        own = " (is spec.secretName of the Certificate the issuer's own Secret?)"
+        hint = own if signer == f"{SIGNER}ca" else ""
         return Permanent("DecodeError", f"Failed to decode returned certificate: {error}{hint}")
     return outcome
 
@@ -165,51 +178,78 @@ def _ready(
     return _condition("Ready", "False", "Pending", outcome.message), events
 
 
-def _deny(request: CertificateRequest, now: datetime) -> Plan:
+def _deny(request: CertificateRequest, policy: Policy, now: datetime) -> Plan:
     """A denied request is never signed; say so once."""
     now = now.replace(microsecond=0)
     text = "The CertificateRequest was denied by an approval controller"
     trace = (Check("request is not denied", passed=False, detail=text),)
-    if not is_ours(request.spec.issuer_ref):
+    if not is_ours(request.spec.issuer_ref) or not signer_runs("", policy):
         return Plan((), trace=trace, summary="was denied")
-    wanted = conditions.set_condition(
-        list(request.status.conditions), _condition("Ready", "False", "Denied", text), now
-    )
-    status: dict[str, Any] = {}
-    if wanted != list(request.status.conditions):
-        status["conditions"] = msgspec.to_builtins(wanted)
-    if request.status.failure_time is None:
-        status["failureTime"] = msgspec.to_builtins(now)
-    actions = (PatchStatus(status=status, field_manager=f"cert-manager-{APPROVER}"),) if status else ()
-    return Plan(actions, trace=trace, summary="was denied")
+    denied = _condition("Ready", "False", "Denied", text)
+    wanted = conditions.set_condition(list(request.status.conditions), denied, now)
+    changes = {"failure_time": now} if request.status.failure_time is None else {}
+    return Plan(_write(request, wanted, changes, APPROVER, policy), trace=trace, summary="was denied")
 
 
-def _foreign(request: CertificateRequest, now: datetime, *, approve: bool) -> Plan:
-    """A request of a foreign group is approved, if that is ours to do, and left to its controller."""
-    trace = (Check("issuer is one of ours", passed=False, detail=request.spec.issuer_ref.group or ""),)
-    waiting = f"the controller of {request.spec.issuer_ref.group}"
-    if not approve:
-        return Plan((), trace=trace, summary="is left to its own controller", waiting_for=waiting)
+def _approve(request: CertificateRequest, policy: Policy, now: datetime, rest: Plan) -> Plan:
+    """Approve a request that somebody else has to do with from now on, as `rest` says."""
     wanted = conditions.set_condition(
         list(request.status.conditions), _approved(), now.replace(microsecond=0)
     )
-    write = PatchStatus(
-        status={"conditions": msgspec.to_builtins(wanted)},
-        field_manager=f"cert-manager-{APPROVER}",
-        events=(Event(GROUP, APPROVED_TEXT, APPROVER),),
-    )
-    return Plan((write,), trace=trace, summary="is approved", waiting_for=waiting)
+    events = (Event(GROUP, APPROVED_TEXT, APPROVER),)
+    write = _write(request, wanted, {}, APPROVER, policy, events)
+    return Plan(write, trace=rest.trace, summary="is approved", waiting_for=rest.waiting_for)
 
 
-def _unapproved(world: RequestWorld) -> Plan:
-    component = f"certificaterequests-issuer-{issuer_type_of(world.issuer) or 'ca'}"
+def _unapproved(world: RequestWorld, policy: Policy) -> Plan:
+    signer = _signer(issuer_type_of(world.issuer), policy)
     text = "Not signing CertificateRequest until it is Approved"
     return Plan(
-        (Emit(events=(Event("WaitingForApproval", text, component, once=True),)),),
+        (Emit(events=(Event("WaitingForApproval", text, signer, once=True),)),),
         trace=(Check("request is approved", passed=False),),
         summary="waits to be approved",
         waiting_for="an approver",
     )
+
+
+def _signer(issuer_type: str, policy: Policy) -> str:
+    """The signer that speaks for a type of issuer; one for all where the type is not known."""
+    types = (issuer_type,) if issuer_type else ("ca", *ISSUER_TYPES)
+    return next((SIGNER + each for each in types if policy.runs(SIGNER + each)), f"{SIGNER}ca")
+
+
+def _write(
+    request: CertificateRequest,
+    wanted: list[CertificateRequestCondition],
+    changes: dict[str, Any],
+    component: str,
+    policy: Policy,
+    events: tuple[Event, ...] = (),
+) -> tuple[PatchStatus, ...]:
+    """The one status write, if anything changes. `changes` are fields by Python name."""
+    before = list(request.status.conditions)
+    if wanted == before and not changes:
+        return ()
+    if policy.server_side_apply:
+        status = _all_of_ours(request, wanted, changes)
+        return (PatchStatus(status=status, field_manager=MANAGER, apply=True, events=events),)
+    status = {_FIELDS[name]: msgspec.to_builtins(value) for name, value in changes.items()}
+    if wanted != before:
+        status["conditions"] = msgspec.to_builtins(wanted)
+    return (PatchStatus(status=status, field_manager=f"cert-manager-{component}", events=events),)
+
+
+def _all_of_ours(
+    request: CertificateRequest, wanted: list[CertificateRequestCondition], changes: dict[str, Any]
+) -> dict[str, Any]:
+    """The status as far as it is ours: our approval and, where we sign, Ready and what belongs to it."""
+    ours = is_ours(request.spec.issuer_ref)
+    kept = [c for c in wanted if (c.type == "Approved" and c.reason == GROUP) or (c.type == "Ready" and ours)]
+    status = {"conditions": msgspec.to_builtins(kept)}
+    if ours:
+        values = {name: changes.get(name, getattr(request.status, name)) for name in _FIELDS}
+        status |= {_FIELDS[name]: msgspec.to_builtins(value) for name, value in values.items() if value}
+    return status
 
 
 def _done(name: str, summary: str) -> Plan:

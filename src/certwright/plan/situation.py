@@ -28,7 +28,7 @@ class Situation:
         self.now = now.replace(microsecond=0)
         self.certificate = world.certificate
         self.spec = world.certificate.spec
-        self.draft = Draft(world.certificate, self.now)
+        self.draft = Draft(world.certificate, self.now, server_side_apply=policy.server_side_apply)
         self.next_revision = (world.certificate.status.revision or 0) + 1
 
     @property
@@ -36,6 +36,10 @@ class Situation:
         """The issuer of the spec in words; one of a foreign group with its group."""
         name, kind, group = issuer_key(self.spec.issuer_ref)
         return f"{kind} {name}" if is_ours(self.spec.issuer_ref) else f"{kind} {name} of {group}"
+
+    def runs(self, part: str) -> bool:
+        """Whether the controller `certificates-PART` is on."""
+        return self.policy.runs(f"certificates-{part}")
 
     def requests_of(self, revision: int) -> list[CertificateRequest]:
         """The requests made for a revision."""
@@ -60,6 +64,9 @@ class Situation:
             if when.error:
                 violation = Violation(WINDOW_ERROR, f"Could not calculate renewal time: {when.error}")
         renews_at = when.at if when else None
+        if not self.runs("readiness"):
+            draft.wake(renews_at)
+            return
         draft.set("not_before", facts.not_before if facts else None)
         draft.set("not_after", facts.not_after if facts else None)
         draft.set("renewal_time", renews_at)
@@ -80,14 +87,21 @@ class Situation:
         if not self.draft.summary:
             self.draft.say(f"is not ready: {violation.message}")
 
-    def delete_request(self, request: CertificateRequest) -> None:
-        """Delete a request after the status write, once, unless it is on its way out already."""
+    def delete_request(self, request: CertificateRequest, part: str = "request-manager") -> None:
+        """Delete a request after the status write, once, unless it is on its way out already.
+
+        `part` is the controller whose business it is.
+        """
         action = DeleteRequest(request.metadata.name, request.metadata.uid)
+        if not self.runs(part):
+            return
         if request.metadata.deletion_timestamp is None and action not in self.draft.after:
             self.draft.after.append(action)
 
     def forget_next_keys(self) -> None:
         """No issuance is under way any more: whatever key was prepared for it goes."""
+        if not self.runs("key-manager"):
+            return
         self.draft.set("next_private_key_secret_name", None)
         for secret in self.world.next_keys:
             if secret.metadata.deletion_timestamp is None:
@@ -103,7 +117,7 @@ class Situation:
         numbered = [(n, r) for r in self.world.requests if (n := revision_of(r)) is not None]
         numbered.sort(key=lambda pair: pair[0])
         for _, request in numbered[: max(0, len(numbered) - limit)]:
-            self.delete_request(request)
+            self.delete_request(request, "revision-manager")
 
 
 def is_issuing(certificate: Certificate) -> bool:

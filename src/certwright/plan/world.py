@@ -62,7 +62,11 @@ class KeystorePassword(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """Settings of the controllers that change decisions (upstream's flags of the same meaning)."""
+    """Settings of the controllers that change decisions (upstream's flags and gates of the same meaning).
+
+    `inactive` names the controllers that are switched off, as `--controllers` does. `literal_subject`,
+    `name_constraints` and `other_names` tell whether the fields of these names count.
+    """
 
     minimum_backoff: timedelta = timedelta(hours=1)
     maximum_backoff: timedelta = timedelta(hours=32)
@@ -74,6 +78,17 @@ class Policy(Struct, frozen=True):
     )
     owner_references: bool = False
     approve: bool = True
+    inactive: frozenset[str] = frozenset()
+    server_side_apply: bool = False
+    stable_request_names: bool = True
+    request_basic_constraints: bool = False
+    literal_subject: bool = True
+    name_constraints: bool = True
+    other_names: bool = True
+
+    def runs(self, controller: str) -> bool:
+        """Whether the controller of this name is on."""
+        return controller not in self.inactive
 
 
 class CertificateWorld(Struct, frozen=True):
@@ -101,11 +116,15 @@ class CertificateWorld(Struct, frozen=True):
 
 
 class RequestWorld(Struct, frozen=True):
-    """Everything `plan_request` may look at. `issuer` is None when it does not exist."""
+    """Everything `plan_request` may look at.
+
+    `issuer` is None when it does not exist, or is of a kind that is not served here.
+    """
 
     request: CertificateRequest
     issuer: Issuer | None = None
     issuer_kind: str = "Issuer"
+    kind_served: bool = True
 
 
 class IssuerWorld(Struct, frozen=True):
