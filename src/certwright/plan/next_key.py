@@ -31,6 +31,7 @@ def choose(situation: Situation) -> tuple[str, bool]:
     if stored is not None:
         situation.draft.set("next_private_key_secret_name", stored.metadata.name)
         return stored.metadata.name, False
+    situation.draft.set("next_private_key_secret_name", None)  # what it named, if anything, is gone
     held = situation.world.held_key
     if held is not None:
         paths = violations(held.public, situation.spec.private_key)
