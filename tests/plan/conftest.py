@@ -1,7 +1,7 @@
 """Builds worlds for plans from the short form of the YAML cases. Private keys are letters."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from certwright.api.outcomes import Checked
 from certwright.pki import csr, sign
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.keys import public_key_of_private
+from certwright.pki.temporary import temporary_certificate
 from certwright.plan import target_secret
 from certwright.plan.secret_facts import secret_facts
 from certwright.plan.world import (
@@ -72,11 +73,13 @@ class Worlds:
         )
 
     def request(self, short: dict[str, Any], certificate: Certificate) -> CertificateRequest:
-        """A CertificateRequest; `key` is the letter, `spec` overrides what was asked for then."""
+        """A CertificateRequest; `key` is the letter, `spec` overrides what was asked for then, `csr` is text
+        in place of a PKCS#10 request. Annotations that are null are not there.
+        """
         base = dict(self.case.get("certificate") or {})
         was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
         name = short.get("name", f"{certificate.metadata.name}-{short['revision']}")
-        request = _csr(encode(was.spec), short["key"])
+        request = short["csr"].encode() if "csr" in short else _csr(encode(was.spec), short["key"])
         owner = target_secret.owner_reference(certificate)
         annotations = {
             "cert-manager.io/certificate-revision": str(short["revision"]),
@@ -88,7 +91,7 @@ class Worlds:
                 "name": name,
                 "namespace": "shop",
                 "uid": f"uid-{name}",
-                "annotations": annotations | short.get("annotations", {}),
+                "annotations": _overridden(annotations, short.get("annotations", {})),
                 "ownerReferences": [
                     {
                         "apiVersion": owner.api_version,
@@ -107,15 +110,22 @@ class Worlds:
             body["spec"]["usages"] = list(was.spec.usages)
         if was.spec.duration:
             body["spec"]["duration"] = was.spec.duration
-        if issued := short.get("status", {}).get("certificate"):
+        issued = short.get("status", {}).get("certificate")
+        if isinstance(issued, str):
+            body["status"]["certificate"] = issued.encode()
+        elif issued:
             body["status"]["certificate"] = self.chain(issued | {"spec": short.get("spec", {})})
         return convert(body, CertificateRequest)
 
     def chain(self, short: dict[str, Any]) -> bytes:
-        """A certificate for the case's spec: `key`, `from` (a time) and `for` (a duration)."""
+        """A certificate for the case's spec: `key`, `from` (a time) and `for` (a duration), or a
+        `temporary` one.
+        """
         base = dict(self.case.get("certificate") or {})
         was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
         start = datetime.fromisoformat(short.get("from", "2025-12-31T00:00:00Z")).astimezone(UTC)
+        if short.get("temporary"):
+            return _temporary(encode(was.spec), short["key"], start)
         return _chain(encode(was.spec), short["key"], start, short.get("for", "2160h"))
 
     def secret(self, short: dict[str, Any] | None, name: str = "web-tls") -> SecretFacts | None:
@@ -131,11 +141,14 @@ class Worlds:
             data["tls.crt"] = self.chain(short["certificate"])
             facts = parse_certificate(data["tls.crt"])
             annotations = target_secret.detail_annotations(facts) | {
-                "cert-manager.io/certificate-name": "web",
-                "cert-manager.io/issuer-name": "ca",
-                "cert-manager.io/issuer-kind": "",
-                "cert-manager.io/issuer-group": "",
+                "cert-manager.io/certificate-name": "web"
             }
+            if not short["certificate"].get("temporary"):
+                annotations |= {
+                    "cert-manager.io/issuer-name": "ca",
+                    "cert-manager.io/issuer-kind": "",
+                    "cert-manager.io/issuer-group": "",
+                }
         annotations = _overridden(annotations, short.get("annotations", {}))
         labels = _overridden(labels, short.get("labels", {}))
         fields = {
@@ -223,6 +236,12 @@ def _chain(spec: bytes, letter: str, start: datetime, duration: str) -> bytes:
     request, key = _csr(spec, letter), private_key(letter)
     lifetime = parse_duration(duration)
     return sign.self_sign(request, key, usages=None, is_ca=False, duration=lifetime, now=start).chain_pem
+
+
+@lru_cache
+def _temporary(spec: bytes, letter: str, start: datetime) -> bytes:
+    lifetime = timedelta(days=90)
+    return temporary_certificate(_csr(spec, letter), usages=None, is_ca=False, duration=lifetime, now=start)
 
 
 def _overridden(values: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
