@@ -160,6 +160,7 @@ class Worlds:
         }
         managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
         meta = {
+            "deletionTimestamp": short.get("deletionTimestamp"),
             "name": short.get("name", name),
             "namespace": "shop",
             "uid": f"uid-{short.get('name', name)}",

@@ -62,6 +62,21 @@ class _Loaded(Struct, frozen=True):
 # --- generate and encode --------------------------------------------------------------------------
 
 
+def unsupported(algorithm: str, size: int = 0) -> str:
+    """Why `generate` makes no key of this kind; empty if it does."""
+    if algorithm in {"", "RSA"}:
+        bits = size or DEFAULT_RSA_SIZE
+        if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
+            return f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}"
+    elif algorithm == "ECDSA":
+        bits = size or DEFAULT_EC_SIZE
+        if bits not in _GENERATED_EC_SIZES:
+            return f"ECDSA keys have 256, 384 or 521 bits, not {bits}"
+    elif algorithm != "Ed25519":
+        return f"private keys of algorithm {algorithm!r} are not supported"
+    return ""
+
+
 def generate(algorithm: str, size: int = 0) -> bytes:
     """A new private key as PKCS#8 PEM.
 
@@ -69,29 +84,24 @@ def generate(algorithm: str, size: int = 0) -> bytes:
     Ed25519 (Certificate spec.privateKey). RSA releases the interpreter lock, so it belongs in a thread;
     raises `PKIError` for an algorithm or size outside the API.
     """
+    if problem := unsupported(algorithm, size):
+        raise PKIError(problem)
     if algorithm in {"", "RSA"}:
-        bits = size or DEFAULT_RSA_SIZE
-        if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
-            raise PKIError(f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}")
-        made = rsa.generate_private_key(_PUBLIC_EXPONENT, bits)
+        made = rsa.generate_private_key(_PUBLIC_EXPONENT, size or DEFAULT_RSA_SIZE)
         content = made.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return pem.encode("PRIVATE KEY", content)
     if algorithm == "ECDSA":
         bits = size or DEFAULT_EC_SIZE
-        if bits not in _GENERATED_EC_SIZES:
-            raise PKIError(f"ECDSA keys have 256, 384 or 521 bits, not {bits}")
         key = ec.generate_private_key(_CURVES[bits])
         numbers: PrivateNumbers = ECPrivate(
             key.private_numbers().private_value, keystructures.CURVE_OIDS[bits]
         )
         point = _point(key.public_key())
-    elif algorithm == "Ed25519":
+    else:
         numbers = keystructures.Ed25519Private(ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
         point = b""
-    else:
-        raise PKIError(f"private keys of algorithm {algorithm!r} are not supported")
     return pem.encode("PRIVATE KEY", keystructures.write_pkcs8(numbers, point))
 
 
