@@ -47,6 +47,8 @@ def private_key(letter: str) -> bytes:
 class Worlds:
     """Makes the objects of one case: `now` is the time of the case, `base` the Certificate's own spec."""
 
+    private_key = staticmethod(private_key)
+
     def __init__(self, case: dict[str, Any]) -> None:
         self.now = datetime.fromisoformat(case.get("now", "2026-01-01T00:00:00Z")).astimezone(UTC)
         self.case = case
@@ -129,9 +131,11 @@ class Worlds:
         return _chain(encode(was.spec), short["key"], start, short.get("for", "2160h"))
 
     def secret(self, short: dict[str, Any] | None, name: str = "web-tls") -> SecretFacts | None:
-        """The facts of a Secret. By default it is one that we wrote: annotated, labelled and owned."""
-        if short is None:
-            return None
+        """The facts of a Secret."""
+        return None if short is None else secret_facts(self.whole_secret(short, name))
+
+    def whole_secret(self, short: dict[str, Any], name: str = "web-tls") -> Secret:
+        """A Secret. By default it is one that we wrote: annotated, labelled and owned."""
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
         if "key" in short:
             data["tls.key"] = private_key(short["key"])
@@ -168,9 +172,8 @@ class Worlds:
             "annotations": annotations,
             "managedFields": managed if short.get("ours", True) else [],
         }
-        return secret_facts(
-            convert({"metadata": meta, "type": short.get("type", "kubernetes.io/tls"), "data": data}, Secret)
-        )
+        type_ = short.get("type", "kubernetes.io/tls")
+        return convert({"metadata": meta, "type": type_, "data": data}, Secret)
 
     def certificate_world(self) -> CertificateWorld:
         """The world of the case, for a Certificate."""

@@ -132,12 +132,13 @@ def _is_of_the_past(situation: Situation, request: CertificateRequest, since: da
 def _request(situation: Situation, key_name: str, previous: list[CertificateRequest]) -> None:
     """Ask for a certificate, once every earlier request of this revision is really gone."""
     for request in previous:
-        if request.metadata.deletion_timestamp is not None:
-            held_by = go_list(request.metadata.finalizers)
-            name = request.metadata.name
-            situation.draft.say(f"waits until CertificateRequest {name} is gone", f"finalizers {held_by}")
-            return
         situation.delete_request(request)
+    going = next((r for r in previous if r.metadata.deletion_timestamp is not None), None)
+    if going is not None:
+        held_by = go_list(going.metadata.finalizers)
+        name = going.metadata.name
+        situation.draft.say(f"waits until CertificateRequest {name} is gone", f"finalizers {held_by}")
+        return
     metadata, revision = situation.certificate.metadata, situation.next_revision
     name = (
         request_name(metadata.name, revision)
