@@ -52,6 +52,11 @@ class Others:
         failed = {"type": "Ready", "status": "False", "reason": "Failed", "message": message}
         await self.condition(name, failed, failureTime=now)
 
+    async def pend(self, name: str, message: str = "later") -> None:
+        """Say that the request will be signed later."""
+        pending = {"type": "Ready", "status": "False", "reason": "Pending", "message": message}
+        await self.condition(name, pending)
+
     async def condition(self, name: str, condition: dict[str, str], **status: Any) -> None:
         """Set a condition, and fields of the status."""
         request = await self._cluster.get(CertificateRequest, name)

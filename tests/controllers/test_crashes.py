@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from certwright.api.certmanager import Certificate, CertificateRequest, PrivateKey
+from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef, PrivateKey
 from certwright.api.codec import convert, to_builtins
 from certwright.api.foreign import Secret
 from certwright.apiserver.handler import ApiServer
 from certwright.kube.errors import NotFound
 from certwright.kube.requests import Request
+from certwright.pki import sign
 from certwright.pki.csr import parse_request
 from certwright.pki.keys import public_key_of_private
 from certwright.testing.builders import ca_issuer, ca_secret, certificate, self_signed_issuer
@@ -116,8 +117,23 @@ class World:
         return Trouble(done=fault.done, fatal=fault.fatal)
 
 
-async def run(server: ApiServer, steps: list[Step], faults: list[Fault], **spec: Any) -> None:
-    """Play steps under faults; then everything must be well."""
+async def run(
+    server: ApiServer,
+    steps: list[Step],
+    faults: list[Fault],
+    *,
+    never: bool = False,
+    temporary: bool = False,
+    slow: bool = False,
+) -> None:
+    """Play steps under faults; then everything must be well.
+
+    `never` is the rotationPolicy, `temporary` asks for temporary certificates, and `slow` gives one of the
+    two Certificates to an issuer that is not ours.
+    """
+    spec: dict[str, Any] = {"private_key": NEVER} if never else {}
+    if temporary:
+        spec["annotations"] = {"cert-manager.io/issue-temporary-certificate": "true"}
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(own_namespace(lambda: as_admin(server), Clock(), server))
         await cluster.create(ca_secret(CA_SECRET), ca_issuer("ca", CA_SECRET), self_signed_issuer("ss"))
@@ -125,7 +141,8 @@ async def run(server: ApiServer, steps: list[Step], faults: list[Fault], **spec:
         world = World(cluster, faults)
         await world.begin()
         await world.settle()
-        await cluster.create(certificate("one", "ca", **spec), certificate("two", "ss", **spec))
+        await cluster.create(certificate("one", THEIRS if slow else "ca", **spec))
+        await cluster.create(certificate("two", "ss", **spec))
         for step in steps:
             await step(world)
         world.faults.clear()
@@ -133,8 +150,9 @@ async def run(server: ApiServer, steps: list[Step], faults: list[Fault], **spec:
         await give_back_the_ca(world)
         await world.settle()
         for _ in range(3):
+            await others_sign(world)
             await world.wait(TOLERANCE)
-        await check(world, since, rotates=not spec)
+        await check(world, since, rotates=not never)
 
 
 async def check(world: World, since: str, *, rotates: bool) -> None:
@@ -247,6 +265,46 @@ async def wait_a_moment(world: World) -> None:
     await world.wait(timedelta(seconds=2))
 
 
+async def others_say_later(world: World) -> None:
+    for request in await _undecided(world):
+        await _answer(world, request, {"type": "Ready", "status": "False", "reason": "Pending"})
+
+
+async def others_sign(world: World) -> None:
+    ca = ca_secret(CA_SECRET).data
+    for request in await _undecided(world):
+        bundle = sign.sign_request(
+            request.spec.request,
+            ca=sign.load_ca(ca["tls.crt"], ca["tls.key"]),
+            usages=None,
+            is_ca=False,
+            duration=timedelta(days=90),
+            now=world.cluster.clock.now(),
+        )
+        issued = {"type": "Ready", "status": "True", "reason": "Issued"}
+        await _answer(world, request, issued, certificate=to_builtins(bundle.chain_pem))
+
+
+async def _undecided(world: World) -> list[CertificateRequest]:
+    """The requests to the issuer that is not ours, without an answer."""
+    return [
+        request
+        for request in await world.cluster.objects(CertificateRequest)
+        if request.spec.issuer_ref == THEIRS and not request.status.certificate
+    ]
+
+
+async def _answer(
+    world: World, request: CertificateRequest, condition: dict[str, str], **status: Any
+) -> None:
+    now = to_builtins(world.cluster.clock.now().replace(microsecond=0))
+    kept = [c for c in to_builtins(request.status.conditions) if c["type"] != "Ready"]
+    conditions = [*kept, condition | {"message": "as others say", "lastTransitionTime": now}]
+    patch = {"status": status | {"conditions": conditions}}
+    await world.cluster.patch(CertificateRequest, request.metadata.name, patch, "status")
+    await world.settle()
+
+
 async def _delete(world: World, type_: type[Struct], name: str) -> None:
     try:
         await world.cluster.delete(type_, name)
@@ -266,9 +324,11 @@ STEPS: tuple[Step, ...] = (
     give_back_the_ca,
     live_to_the_renewal,
     wait_a_moment,
+    others_say_later,
+    others_sign,
 )
-NEVER = {"private_key": PrivateKey(algorithm="ECDSA", rotation_policy="Never")}
-ALWAYS: dict[str, Any] = {}
+NEVER = PrivateKey(algorithm="ECDSA", rotation_policy="Never")
+THEIRS = IssuerRef(name="theirs", kind="Signer", group="signer.example")
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +350,12 @@ SCENARIOS: dict[str, tuple[list[Step], range]] = {
     "secret deleted": ([nothing, delete_secret, nothing], range(12, 25)),
     "issuer late": ([take_the_ca, nothing, give_back_the_ca, nothing], range(1, 17)),
     "renewed by hand": ([nothing, renew_by_hand, nothing], range(12, 25)),
+    "issuer late, temporary": (
+        [take_the_ca, nothing, give_back_the_ca, nothing],
+        range(2, 19, 2),
+    ),
+    "issuer slow, temporary": ([nothing, others_say_later, others_sign], range(1, 19)),
+    "issuer slow, renewal": ([nothing, others_sign, live_to_the_renewal, others_sign], range(14, 27, 2)),
 }
 
 
@@ -301,7 +367,8 @@ def test_a_fault_at_every_write(stage: tuple[asyncio.Runner, ApiServer], scenari
     for at in writes:
         for done in (False, True) if mode != "unexpected error" else (False,):
             fault = Fault(at, done, fatal=mode == "killed", action=mode == "unexpected error")
-            runner.run(run(server, steps, [fault]))
+            temporary, slow = "temporary" in scenario, "slow" in scenario
+            runner.run(run(server, steps, [fault], never=temporary, temporary=temporary, slow=slow))
 
 
 faults = st.lists(
@@ -311,10 +378,16 @@ faults = st.lists(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(STEPS), max_size=8), faults, st.booleans())
+@given(st.lists(st.sampled_from(STEPS), max_size=8), faults, st.booleans(), st.booleans(), st.booleans())
 def test_any_faults_in_any_story(
-    stage: tuple[asyncio.Runner, ApiServer], steps: list[Step], planned: list[Fault], never: bool
+    stage: tuple[asyncio.Runner, ApiServer],
+    steps: list[Step],
+    planned: list[Fault],
+    never: bool,
+    temporary: bool,
+    slow: bool,
 ) -> None:
     event("rotates" if not never else "keeps its key")
+    event("the issuer is slow" if slow else "the issuer is ours")
     runner, server = stage
-    runner.run(run(server, steps, planned, **(NEVER if never else ALWAYS)))
+    runner.run(run(server, steps, planned, never=never, temporary=temporary, slow=slow))

@@ -1,7 +1,7 @@
 """Builds worlds for plans from the short form of the YAML cases. Private keys are letters."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from certwright.api.outcomes import Checked
 from certwright.pki import csr, sign
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.keys import public_key_of_private
+from certwright.pki.temporary import temporary_certificate
 from certwright.plan import target_secret
 from certwright.plan.secret_facts import secret_facts
 from certwright.plan.world import (
@@ -47,6 +48,8 @@ def private_key(letter: str) -> bytes:
 class Worlds:
     """Makes the objects of one case: `now` is the time of the case, `base` the Certificate's own spec."""
 
+    private_key = staticmethod(private_key)
+
     def __init__(self, case: dict[str, Any]) -> None:
         self.now = datetime.fromisoformat(case.get("now", "2026-01-01T00:00:00Z")).astimezone(UTC)
         self.case = case
@@ -73,11 +76,13 @@ class Worlds:
         )
 
     def request(self, short: dict[str, Any], certificate: Certificate) -> CertificateRequest:
-        """A CertificateRequest; `key` is the letter, `spec` overrides what was asked for then."""
+        """A CertificateRequest; `key` is the letter, `spec` overrides what was asked for then, `csr` is text
+        in place of a PKCS#10 request. Annotations that are null are not there.
+        """
         base = dict(self.case.get("certificate") or {})
         was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
         name = short.get("name", f"{certificate.metadata.name}-{short['revision']}")
-        request = _csr(encode(was.spec), short["key"])
+        request = short["csr"].encode() if "csr" in short else _csr(encode(was.spec), short["key"])
         owner = target_secret.owner_reference(certificate)
         annotations = {
             "cert-manager.io/certificate-revision": str(short["revision"]),
@@ -89,7 +94,7 @@ class Worlds:
                 "name": name,
                 "namespace": "shop",
                 "uid": f"uid-{name}",
-                "annotations": annotations | short.get("annotations", {}),
+                "annotations": _overridden(annotations, short.get("annotations", {})),
                 "ownerReferences": [
                     {
                         "apiVersion": owner.api_version,
@@ -108,24 +113,33 @@ class Worlds:
             body["spec"]["usages"] = list(was.spec.usages)
         if was.spec.duration:
             body["spec"]["duration"] = was.spec.duration
-        if issued := short.get("status", {}).get("certificate"):
+        issued = short.get("status", {}).get("certificate")
+        if isinstance(issued, str):
+            body["status"]["certificate"] = issued.encode()
+        elif issued:
             body["status"]["certificate"] = self.chain(issued | {"spec": short.get("spec", {})})
         return convert(body, CertificateRequest)
 
     def chain(self, short: dict[str, Any]) -> bytes:
-        """A certificate for the case's spec: `key`, `from` (a time) and `for` (a duration)."""
+        """A certificate for the case's spec: `key`, `from` (a time) and `for` (a duration), or a
+        `temporary` one.
+        """
         base = dict(self.case.get("certificate") or {})
         was = self.certificate(base | {"spec": base.get("spec", {}) | short.get("spec", {})})
         start = datetime.fromisoformat(short.get("from", "2025-12-31T00:00:00Z")).astimezone(UTC)
+        if short.get("temporary"):
+            return _temporary(encode(was.spec), short["key"], start)
         return _chain(encode(was.spec), short["key"], start, short.get("for", "2160h"))
 
     def secret(self, short: dict[str, Any] | None, name: str = "web-tls") -> SecretFacts | None:
-        """The facts of a Secret. By default it is one that we wrote: annotated, labelled and owned.
+        """The facts of a Secret."""
+        return None if short is None else secret_facts(self.whole_secret(short, name))
+
+    def whole_secret(self, short: dict[str, Any], name: str = "web-tls") -> Secret:
+        """A Secret. By default it is one that we wrote: annotated, labelled and owned.
 
         What is in `foreign_data` belongs to somebody else.
         """
-        if short is None:
-            return None
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
         if "key" in short:
             data["tls.key"] = private_key(short["key"])
@@ -135,11 +149,14 @@ class Worlds:
             data["tls.crt"] = self.chain(short["certificate"])
             facts = parse_certificate(data["tls.crt"])
             annotations = target_secret.detail_annotations(facts) | {
-                "cert-manager.io/certificate-name": "web",
-                "cert-manager.io/issuer-name": "ca",
-                "cert-manager.io/issuer-kind": "",
-                "cert-manager.io/issuer-group": "",
+                "cert-manager.io/certificate-name": "web"
             }
+            if not short["certificate"].get("temporary"):
+                annotations |= {
+                    "cert-manager.io/issuer-name": "ca",
+                    "cert-manager.io/issuer-kind": "",
+                    "cert-manager.io/issuer-group": "",
+                }
         annotations = _overridden(annotations, short.get("annotations", {}))
         labels = _overridden(labels, short.get("labels", {}))
         foreign = {k: v.encode() for k, v in short.get("foreign_data", {}).items()}
@@ -152,6 +169,7 @@ class Worlds:
         }
         managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
         meta = {
+            "deletionTimestamp": short.get("deletionTimestamp"),
             "name": short.get("name", name),
             "namespace": "shop",
             "uid": f"uid-{short.get('name', name)}",
@@ -159,12 +177,8 @@ class Worlds:
             "annotations": annotations,
             "managedFields": managed if short.get("ours", True) else [],
         }
-        return secret_facts(
-            convert(
-                {"metadata": meta, "type": short.get("type", "kubernetes.io/tls"), "data": data | foreign},
-                Secret,
-            )
-        )
+        type_ = short.get("type", "kubernetes.io/tls")
+        return convert({"metadata": meta, "type": type_, "data": data | foreign}, Secret)
 
     def certificate_world(self) -> CertificateWorld:
         """The world of the case, for a Certificate."""
@@ -234,6 +248,12 @@ def _chain(spec: bytes, letter: str, start: datetime, duration: str) -> bytes:
     request, key = _csr(spec, letter), private_key(letter)
     lifetime = parse_duration(duration)
     return sign.self_sign(request, key, usages=None, is_ca=False, duration=lifetime, now=start).chain_pem
+
+
+@lru_cache
+def _temporary(spec: bytes, letter: str, start: datetime) -> bytes:
+    lifetime = timedelta(days=90)
+    return temporary_certificate(_csr(spec, letter), usages=None, is_ca=False, duration=lifetime, now=start)
 
 
 def _overridden(values: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:

@@ -25,8 +25,10 @@ def rendered(plan: Plan) -> dict[str, Any]:
         if isinstance(action, actions.ApplySecret):
             name = f"{name} {target} from {action.request}" if action.request else f"{name} {target} again"
             out["apply"] = {"type": action.type, "labels": action.labels, "annotations": action.annotations}
+        if isinstance(action, actions.StoreTemporary):
+            name = f"{name} for {action.request}"
         if isinstance(action, actions.CreateRequest):
-            out["annotations"] = action.annotations
+            out["annotations"], out["labels"] = action.annotations, action.labels
         if isinstance(action, actions.PatchStatus):
             status = dict(action.status)
             if "conditions" in status:

@@ -1,8 +1,9 @@
+import re
 from datetime import UTC, datetime
 
 from certwright.api.certmanager import Certificate, CertificateSpec, IssuerRef
 from certwright.api.meta import ObjectMeta
-from certwright.plan.names import copied_annotations, next_key_name, request_name
+from certwright.plan.names import copied_annotations, next_key_name, request_name, unstable_request_name
 
 DEFAULT_PREFIXES = ("*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/")
 
@@ -30,6 +31,30 @@ def test_the_next_key_has_the_form_of_a_generated_name() -> None:
     assert len(short) == len("web-") + 5
     long = next_key_name(Certificate(metadata=ObjectMeta(name="w" * 100, uid="u"), spec=spec), now)
     assert len(long) == 58 + 5
+
+
+def unstable(name: str, revision: int = 1, key_name: str = "k", uid: str = "u") -> str:
+    spec = CertificateSpec(secret_name="s", issuer_ref=IssuerRef(name="i"))
+    certificate = Certificate(metadata=ObjectMeta(name=name, uid=uid), spec=spec)
+    return unstable_request_name(certificate, revision, key_name)
+
+
+def test_an_unstable_name_has_the_form_of_a_generated_one() -> None:
+    assert re.fullmatch(r"web-[bcdfghjklmnpqrstvwxz2456789]{5}", unstable("web"))
+    assert unstable("w" * 51).startswith("w" * 51 + "-")
+    assert re.fullmatch(r"w{52}-.{5}", unstable("w" * 60))
+    assert re.fullmatch(r"w{50}-.{5}", unstable("w" * 50 + "." * 9))
+
+
+def test_an_unstable_name_is_the_same_within_an_attempt_and_another_one_in_the_next() -> None:
+    names = {
+        unstable("web"),
+        unstable("web", revision=2),
+        unstable("web", key_name="l"),
+        unstable("web", uid="v"),
+    }
+    assert len(names) == 4
+    assert unstable("web") in names
 
 
 def test_annotations_are_copied_except_those_of_tools() -> None:

@@ -24,7 +24,7 @@ from certwright.controllers.requests import is_final, is_issued, without_answer
 from certwright.controllers.secrets import Secrets
 from certwright.controllers.target_secret import TargetSecrets
 from certwright.kube.client import Client
-from certwright.kube.errors import AlreadyExists, Conflict, NotFound
+from certwright.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from certwright.kube.store import HasMetadata, Store
 from certwright.pki import csr
 from certwright.pki.errors import PKIError
@@ -74,7 +74,13 @@ class Certificates:
         self._passwords = KeystorePasswords(secrets)
         self._next_keys = NextKeys(client, secrets, held, executor)
         self._target_secrets = TargetSecrets(
-            client, requests, secrets, self._next_keys, self._passwords, clock
+            client,
+            requests,
+            secrets,
+            self._next_keys,
+            self._passwords,
+            clock,
+            owner_references=policy.owner_references,
         )
         self._absent: set[Key] = set()
         self._performers: dict[type[Action], Callable[[CertificateWorld, Any], Any]] = {
@@ -87,6 +93,7 @@ class Certificates:
             actions.DeleteRequest: self._delete_request,
             actions.DeleteSecret: self._delete_secret,
             actions.ApplySecret: self._apply_secret,
+            actions.StoreTemporary: self._store_temporary,
         }
 
     async def gather(self, key: Key) -> CertificateWorld | None:
@@ -116,11 +123,15 @@ class Certificates:
         return plan_certificate(world, self._policy, now)
 
     async def perform(self, world: CertificateWorld, action: Action) -> None:
-        """Do one action, then tell of it."""
+        """Do one action, then tell of it, or of why it cannot be done."""
         performer = self._performers.get(type(action))
-        if performer is not None:
-            await performer(world, action)
-        self._events.emit(CERTIFICATES, world.certificate, action.events)
+        events = action.events
+        try:
+            if performer is not None:
+                await performer(world, action)
+        except _Undone as undone:
+            events = undone.events
+        self._events.emit(CERTIFICATES, world.certificate, events)
 
     async def refresh(self, key: Key) -> None:
         """Take in the Certificate as it is now."""
@@ -182,13 +193,13 @@ class Certificates:
         certificate = world.certificate
         spec = spec_through_gates(certificate.spec, self._policy)
         pem = await self._next_keys.pem(world, action.key_name)
+        constraints = self._policy.request_basic_constraints
         try:
-            request_pem = csr.build_request(spec, pem)
+            request_pem = csr.build_request(spec, pem, encode_basic_constraints=constraints)
             duration = format_duration(parse_duration(spec.duration)) if spec.duration else ""
         except (PKIError, DurationError) as error:
-            text = f"Failed to generate CSR: {error} - will not retry"
-            self._warn(certificate, "RequestFailed", text, once=True)
-            return
+            text = f"Failed to generate CSR: {error}. It is tried again when the spec has changed."
+            raise _Undone(_request_failed(text, once=True)) from error
         request = CertificateRequest(
             metadata=ObjectMeta(
                 name=action.name,
@@ -207,12 +218,16 @@ class Certificates:
         )
         try:
             created = await self._client.create(CERTIFICATE_REQUESTS, request, field_manager=REQUEST_MANAGER)
-        except AlreadyExists as error:
-            await self._adopt_request(certificate, action.name, error)
+        except AlreadyExists:
+            await self._adopt_request(certificate, action.name)
             return
+        except (Forbidden, Invalid) as error:
+            event = _request_failed(f"Failed to create CertificateRequest {action.name}: {error.message}")
+            self._events.emit(CERTIFICATES, certificate, (event,))
+            raise
         self._requests.put(created)
 
-    async def _adopt_request(self, certificate: Certificate, name: str, error: AlreadyExists) -> None:
+    async def _adopt_request(self, certificate: Certificate, name: str) -> None:
         """The name is taken: by our own request that the store has not seen yet, or by a stranger's."""
         namespace = certificate.metadata.namespace
         try:
@@ -222,9 +237,13 @@ class Certificates:
         if any(owner == certificate.metadata.uid for owner in owner_index(found)):
             self._requests.put(found)
             if found.metadata.deletion_timestamp is not None:
-                return
+                raise _Undone  # its end wakes this Certificate
             raise Replan
-        self._warn(certificate, "RequestFailed", f"Failed to create CertificateRequest: {error.message}")
+        text = (
+            f"Failed to create CertificateRequest {name}: there is one of this name that does not belong to "
+            f"this Certificate. Delete it, or give the Certificate another name."
+        )
+        self._events.emit(CERTIFICATES, certificate, (_request_failed(text),))
         raise Retry(f"CertificateRequest {name} exists and belongs to somebody else")
 
     async def _delete_request(self, world: CertificateWorld, action: actions.DeleteRequest) -> None:
@@ -252,9 +271,26 @@ class Certificates:
         await self._target_secrets.apply(world, action)
         self._absent.discard(world.key)
 
-    def _warn(self, certificate: Certificate, reason: str, message: str, *, once: bool = False) -> None:
-        event = Event(reason, message, "certificates-request-manager", WARNING, once)
-        self._events.emit(CERTIFICATES, certificate, (event,))
+    async def _store_temporary(self, world: CertificateWorld, action: actions.StoreTemporary) -> None:
+        self._absent.discard(world.key)
+        try:
+            await self._target_secrets.store_temporary(world, action)
+        except PKIError as error:
+            text = f"No temporary certificate can be made: {error}"
+            event = Event("TemporaryCertificateFailed", text, "certificates-issuing", WARNING, once=True)
+            raise _Undone(event) from error
+
+
+class _Undone(Exception):  # noqa: N818 - not an error of the program
+    """An action that cannot be done before something changes; `events` tell users why."""
+
+    def __init__(self, *events: Event) -> None:
+        super().__init__()
+        self.events = events
+
+
+def _request_failed(message: str, *, once: bool = False) -> Event:
+    return Event("RequestFailed", message, "certificates-request-manager", WARNING, once)
 
 
 def secret_index(certificate: Certificate) -> list[str]:

@@ -16,20 +16,23 @@ from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.keystore_passwords import KeystorePasswords
 from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.secrets import Secrets, decode_facts
+from certwright.issuers.ca import requested_duration
 from certwright.kube.client import Client
 from certwright.kube.errors import Invalid
 from certwright.kube.store import Store
 from certwright.pki import keys
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
+from certwright.pki.keys import PublicKey
 from certwright.pki.keystores import Source
 from certwright.pki.secret import target_data
-from certwright.plan import actions
+from certwright.pki.temporary import temporary_certificate
+from certwright.plan import actions, target_secret
 from certwright.plan.world import CertificateWorld, SecretFacts
 
 
 class TargetSecrets:
-    """Performs `ApplySecret`."""
+    """Performs `ApplySecret` and `StoreTemporary`; `owner_references` is the setting of that name."""
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class TargetSecrets:
         next_keys: NextKeys,
         passwords: KeystorePasswords,
         clock: Callable[[], datetime],
+        *,
+        owner_references: bool,
     ) -> None:
         self._client = client
         self._requests = requests
@@ -46,6 +51,7 @@ class TargetSecrets:
         self._next_keys = next_keys
         self._passwords = passwords
         self._source = Source(os.urandom, lambda: int(clock().timestamp() * 1000))
+        self._owner_references = owner_references
 
     async def apply(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
         """Apply the Secret, keeping the type of one that is there. Raises Replan, Retry or ApiError."""
@@ -53,7 +59,43 @@ class TargetSecrets:
             version, data = await self._data(world, action)
         except PKIError as error:
             raise Retry(f"the data of Secret {action.name} cannot be put together: {error}") from error
-        namespace = world.key[0]
+        await self._apply(world.key[0], action, version, data)
+        self._passwords.forget(world.key)
+
+    async def store_temporary(self, world: CertificateWorld, action: actions.StoreTemporary) -> None:
+        """Store a temporary certificate where none can serve. Raises Replan, Retry, ApiError, or PKIError if
+        none can be made.
+
+        The Secret is read once more before: one that has come to serve in the meantime is somebody's.
+        """
+        namespace, certificate = world.key[0], world.certificate
+        request = self._requests.get(namespace, action.request)
+        present = await self._secrets.live_facts(namespace, certificate.spec.secret_name)
+        if request is None or (present is not None and present.serves):
+            raise Replan
+        pem = await self._pem(world, request)
+        chain = temporary_certificate(
+            request.spec.request,
+            usages=request.spec.usages,
+            is_ca=request.spec.is_ca,
+            duration=requested_duration(request),
+            now=action.now,
+        )
+        facts = parse_certificate(chain)
+        _check_pair(pem, facts.public_key, request)
+        wanted = target_secret.apply_temporary(
+            certificate,
+            facts,
+            existing_type=present.type if present else "",
+            owner=self._owner_references,
+        )
+        data = await self._with_formats(world, pem, chain, b"")
+        await self._apply(namespace, wanted, present.metadata.resource_version if present else "", data)
+        self._passwords.forget(world.key)
+
+    async def _apply(
+        self, namespace: str, action: actions.ApplySecret, version: str, data: dict[str, bytes]
+    ) -> None:
         body: dict[str, Any] = {
             "metadata": {
                 "name": action.name,
@@ -76,7 +118,6 @@ class TargetSecrets:
                 raise
             facts = await self._send(action.name, namespace, body | {"type": present.type})
         self._secrets.labelled.put(facts)
-        self._passwords.forget(world.key)
 
     async def _send(self, name: str, namespace: str, body: dict[str, Any]) -> SecretFacts:
         return await self._client.apply(
@@ -117,14 +158,24 @@ class TargetSecrets:
         request = self._requests.get(world.key[0], name)
         if request is None or not request.status.certificate:
             raise Replan
-        chain, ca = request.status.certificate, request.status.ca or b""
-        pem = await self._next_keys.pem(
-            world, request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
-        )
-        issued_for = parse_certificate(chain).public_key
-        if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
-            raise Retry(f"the private key at hand is not the one of CertificateRequest {name}")
-        passwords = await self._passwords.read(world)
+        pem = await self._pem(world, request)
+        chain = request.status.certificate
+        _check_pair(pem, parse_certificate(chain).public_key, request)
+        return await self._with_formats(world, pem, chain, request.status.ca or b"")
+
+    async def _pem(self, world: CertificateWorld, request: CertificateRequest) -> bytes:
+        name = request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
+        return await self._next_keys.pem(world, name)
+
+    async def _with_formats(
+        self, world: CertificateWorld, pem: bytes, chain: bytes, ca: bytes
+    ) -> dict[str, bytes]:
         spec = world.certificate.spec
+        passwords = await self._passwords.read(world)
         encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
         return target_data(keys.encode(pem, encoding), chain, ca, spec, passwords, self._source)
+
+
+def _check_pair(pem: bytes, issued_for: PublicKey, request: CertificateRequest) -> None:
+    if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
+        raise Retry(f"the private key at hand is not the one of CertificateRequest {request.metadata.name}")

@@ -75,6 +75,7 @@ class _Workers(Generic[K]):
             except QueueClosed:
                 return
             turn = _Turn()
+            loop.call_soon(turn.others_had_one)
             timer = loop.call_later(SLOW, self._replace, turn)
             try:
                 await self._handle(key)
@@ -98,9 +99,14 @@ class _Workers(Generic[K]):
 
 
 class _Turn:
-    """One key's turn; whether its worker's place was given to another meanwhile."""
+    """One key's turn: whether its worker's place was given to another meanwhile, and whether the loop ran."""
 
     replaced = False
+    was_shared = False
+
+    def others_had_one(self) -> None:
+        """Take note that other tasks had a turn as well."""
+        self.was_shared = True
 
 
 def _back_off(queue: Queue[K]) -> Callable[[K, Exception], None]:

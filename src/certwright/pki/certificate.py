@@ -9,13 +9,17 @@ from datetime import datetime
 from msgspec import Struct
 
 from certwright.api import annotations
-from certwright.pki import pem, san, x509
+from certwright.pki import names, pem, rfc4514, san, x509
 from certwright.pki.keys import PublicKey
 from certwright.pki.memo import Memo
 from certwright.pki.names import Subject
 from certwright.pki.san import OtherName
 from certwright.pki.x509 import X509
 
+TEMPORARY_CA = "cert-manager.local"
+"""The common name, and all of the name, of every CA that signs temporary certificates; contract."""
+
+_TEMPORARY_ISSUER = names.encode_rdns(rfc4514.parse_literal_subject(f"CN={TEMPORARY_CA}"))
 _SPECIAL = frozenset(',"\r\n')
 _SPACES = frozenset(" \t\v\f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | set(
     map(chr, range(0x2000, 0x200B))
@@ -50,6 +54,11 @@ class CertificateFacts(Struct, frozen=True, gc=False, kw_only=True):
     def common_name(self) -> str:
         """The common name of the subject, or ""."""
         return self.subject.common_name
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it was signed by a CA for temporary certificates: ours, or one of cert-manager's."""
+        return self.issuer_der == _TEMPORARY_ISSUER
 
 
 def parse_certificate(chain_pem: bytes) -> CertificateFacts:

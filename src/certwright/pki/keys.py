@@ -69,6 +69,21 @@ class _Loaded(Struct, frozen=True):
 # --- generate and encode --------------------------------------------------------------------------
 
 
+def unsupported(algorithm: str, size: int = 0) -> str:
+    """Why `generate` makes no key of this kind; empty if it does."""
+    if algorithm in {"", "RSA"}:
+        bits = size or DEFAULT_RSA_SIZE
+        if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
+            return f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}"
+    elif algorithm == "ECDSA":
+        bits = size or DEFAULT_EC_SIZE
+        if bits not in _GENERATED_EC_SIZES:
+            return f"ECDSA keys have 256, 384 or 521 bits, not {bits}"
+    elif algorithm != "Ed25519" and algorithm not in _ML_DSA:
+        return f"private keys of algorithm {algorithm!r} are not supported"
+    return ""
+
+
 def generate(algorithm: str, size: int = 0) -> bytes:
     """A new private key as PKCS#8 PEM.
 
@@ -76,6 +91,8 @@ def generate(algorithm: str, size: int = 0) -> bytes:
     Ed25519 and ML-DSA (Certificate spec.privateKey). RSA releases the interpreter lock, so it belongs in a
     thread; raises `PKIError` for an algorithm or size outside the API.
     """
+    if problem := unsupported(algorithm, size):
+        raise PKIError(problem)
     if algorithm in {"", "RSA"}:
         content = _generate_rsa(size or DEFAULT_RSA_SIZE)
     elif algorithm == "ECDSA":
@@ -83,24 +100,18 @@ def generate(algorithm: str, size: int = 0) -> bytes:
     elif algorithm == "Ed25519":
         seed = ed25519.Ed25519PrivateKey.generate().private_bytes_raw()
         content = keystructures.write_pkcs8(keystructures.Ed25519Private(seed), b"")
-    elif algorithm in _ML_DSA:
-        content = keystructures.write_pkcs8(MLDSAPrivate(_ml_dsa_seed(algorithm), algorithm), b"")
     else:
-        raise PKIError(f"private keys of algorithm {algorithm!r} are not supported")
+        content = keystructures.write_pkcs8(MLDSAPrivate(_ml_dsa_seed(algorithm), algorithm), b"")
     return pem.encode("PRIVATE KEY", content)
 
 
 def _generate_rsa(bits: int) -> bytes:
-    if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:
-        raise PKIError(f"RSA keys have {MIN_RSA_SIZE} to {MAX_RSA_SIZE} bits, not {bits}")
     return rsa.generate_private_key(_PUBLIC_EXPONENT, bits).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def _generate_ec(bits: int) -> bytes:
-    if bits not in _GENERATED_EC_SIZES:
-        raise PKIError(f"ECDSA keys have 256, 384 or 521 bits, not {bits}")
     key = ec.generate_private_key(_CURVES[bits])
     numbers = ECPrivate(key.private_numbers().private_value, keystructures.CURVE_OIDS[bits])
     return keystructures.write_pkcs8(numbers, _point(key.public_key()))

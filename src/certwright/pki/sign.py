@@ -60,7 +60,8 @@ def load_ca(tls_crt: bytes, tls_key: bytes, ca_crt: bytes | None = None) -> Sign
     return _load_ca(tls_crt, tls_key, ca_crt or b"")
 
 
-def _read_ca(tls_crt: bytes, tls_key: bytes, ca_crt: bytes) -> SigningCA:
+def read_ca(tls_crt: bytes, tls_key: bytes, ca_crt: bytes = b"") -> SigningCA:
+    """What `load_ca` does, for a CA that is not worth remembering."""
     certificates = x509.read_pem(tls_crt, pem.limits().chain)
     if ca_crt:
         certificates.append(x509.read_pem(ca_crt, pem.limits().bundle)[0])
@@ -76,7 +77,7 @@ def _read_ca(tls_crt: bytes, tls_key: bytes, ca_crt: bytes) -> SigningCA:
     return SigningCA(tuple(certificates), key, above, ca_pem, problem)
 
 
-_load_ca = Memo(_read_ca, 32)
+_load_ca = Memo(read_ca, 32)
 
 
 def _above(certificates: Sequence[X509]) -> tuple[bytes, bytes]:

@@ -116,6 +116,17 @@ class ApplySecret(Action, frozen=True):
     owner: OwnerReference | None = None
 
 
+class StoreTemporary(Action, frozen=True):
+    """Have the target Secret hold a temporary certificate for the next private key until the real one is
+    there: valid from `now`, for what `request` asks for.
+
+    Done only if the Secret, as it then is, holds no certificate with its key.
+    """
+
+    request: str
+    now: datetime
+
+
 class Sign(Action, frozen=True):
     """Ask the issuer of this type to sign the request; `approve` approves it in the same write."""
 

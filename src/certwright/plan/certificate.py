@@ -63,11 +63,6 @@ def _begin(situation: Situation, violation: Violation) -> None:
             RENEWING,
             f"Renewing certificate without satisfying renewal windows at: {go_time(due)}",
         )
-    if situation.certificate.metadata.annotations.get(ann.ISSUE_TEMPORARY_CERTIFICATE) == "true":
-        text = (
-            f"this version stores no temporary certificates: {ann.ISSUE_TEMPORARY_CERTIFICATE} has no effect"
-        )
-        draft.events.append(Event("Unsupported", text, "certificates-trigger", WARNING, once=True))
     situation.judge_readiness()
     draft.set_condition(ISSUING, "True", reason, message)
     draft.events.append(Event("Issuing", message, "certificates-trigger"))

@@ -24,9 +24,9 @@ from certwright.pki import certificate as x509
 from certwright.pki import match
 from certwright.pki.errors import PKIError
 from certwright.plan import keystore_passwords, next_key, target_secret
-from certwright.plan.actions import WARNING, CreateRequest, Event
-from certwright.plan.names import copied_annotations, request_name
-from certwright.plan.policies import go_list, go_time
+from certwright.plan.actions import WARNING, CreateRequest, Event, StoreTemporary
+from certwright.plan.names import copied_annotations, request_name, unstable_request_name
+from certwright.plan.policies import USABLE_PAIR, evaluate, go_list, go_time
 from certwright.plan.situation import Situation, backoff, is_issuing, request_facts, revision_of
 
 
@@ -44,7 +44,7 @@ def issue(situation: Situation, since: datetime | None) -> None:
             situation.delete_request(request)
     key_name, fresh = next_key.choose(situation)
     if not key_name:
-        return
+        return  # and the draft says why
     usable = [] if fresh else _usable(situation, requests, key_name, since)
     if len(usable) > 1:
         names = go_list([r.metadata.name for r in usable])
@@ -101,7 +101,10 @@ def _unusable(
     facts = request_facts(request)
     if facts is None:
         return "its CSR cannot be decoded"
-    paths = match.request_mismatches(request, situation.spec)
+    try:
+        paths = match.request_mismatches(request, situation.spec)
+    except PKIError as error:  # of the spec, or of a name in the CSR
+        return f"it cannot be compared with the spec: {error}"
     if paths:
         return f"it differs from the spec: {go_list(paths)}"
     key = next_key.known(situation)
@@ -109,26 +112,42 @@ def _unusable(
         return "it was made for another private key"
     if request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME) != key_name:
         return "it was made for a private key of another name"  # its signer would look for that one
-    final = _final_time(request)
-    if final is not None and since is not None and final < since:
-        return "it failed in an earlier attempt"
-    return ""
+    return "it failed in an earlier attempt" if _is_of_the_past(situation, request, since) else ""
+
+
+def _is_of_the_past(situation: Situation, request: CertificateRequest, since: datetime | None) -> bool:
+    """Whether a request came to its end in an earlier attempt than the one that began at `since`.
+
+    Who starts an attempt by hand may leave out when: then an end that was counted as a failure is past.
+    """
+    ended = _final_time(request)
+    if ended is None:
+        return False
+    if since is not None:
+        return ended < since
+    counted = situation.certificate.status.last_failure_time
+    return counted is not None and ended <= counted
 
 
 def _request(situation: Situation, key_name: str, previous: list[CertificateRequest]) -> None:
     """Ask for a certificate, once every earlier request of this revision is really gone."""
     for request in previous:
-        if request.metadata.deletion_timestamp is not None:
-            held_by = go_list(request.metadata.finalizers)
-            name = request.metadata.name
-            situation.draft.say(f"waits until CertificateRequest {name} is gone", f"finalizers {held_by}")
-            return
         situation.delete_request(request)
+    going = next((r for r in previous if r.metadata.deletion_timestamp is not None), None)
+    if going is not None:
+        held_by = go_list(going.metadata.finalizers)
+        name = going.metadata.name
+        situation.draft.say(f"waits until CertificateRequest {name} is gone", f"finalizers {held_by}")
+        return
     if not situation.runs("request-manager"):
         situation.draft.say("waits for a CertificateRequest that is not made here", "somebody else")
         return
     metadata, revision = situation.certificate.metadata, situation.next_revision
-    name = request_name(metadata.name, revision)
+    name = (
+        request_name(metadata.name, revision)
+        if situation.policy.stable_request_names
+        else unstable_request_name(situation.certificate, revision, key_name)
+    )
     annotations = copied_annotations(metadata.annotations, situation.policy.copied_annotation_prefixes)
     text = f'Created new CertificateRequest resource "{name}"'
     create = CreateRequest(
@@ -177,6 +196,8 @@ def _await(
     """Nothing to do but wait; a key that must outlive this process is stored now."""
     if ready is not None or not situation.world.signs_in_process:
         next_key.outlive_this_process(situation)
+    if ready is not None:
+        _serve_meanwhile(situation, request)
     draft, name = situation.draft, request.metadata.name
     approved = conditions.has(request.status.conditions, APPROVED)
     if not draft.check(f"request {name} is approved", approved):
@@ -184,8 +205,26 @@ def _await(
         return
     detail = ready.message if ready is not None else "the issuer has not answered yet"
     draft.check(f"request {name} is issued", passed=False, detail=detail)
-    who = situation.issuer_name
-    draft.say(f"waits for CertificateRequest {name} to be signed: {detail}", who)
+    draft.say(f"waits for CertificateRequest {name} to be signed: {detail}", situation.issuer_name)
+
+
+def _serve_meanwhile(situation: Situation, request: CertificateRequest) -> None:
+    """Have a temporary certificate stored, if one is wished for and there is nothing that could serve.
+
+    Its key is the next private key, which is durable before: the actions of a plan are done in order.
+    """
+    wish = situation.certificate.metadata.annotations.get(ann.ISSUE_TEMPORARY_CERTIFICATE)
+    if wish != "true":
+        return
+    violation, _ = evaluate(USABLE_PAIR, situation.view())
+    detail = violation.message if violation else ""
+    if situation.draft.check("a certificate serves until the new one is there", violation is None, detail):
+        return
+    text = "A temporary certificate is stored, signed by nobody to trust, until the real one is issued"
+    event = Event("Issuing", text, "certificates-issuing")
+    situation.draft.after.append(
+        StoreTemporary(request=request.metadata.name, now=situation.now, events=(event,))
+    )
 
 
 def _store(situation: Situation, request: CertificateRequest) -> None:

@@ -8,6 +8,7 @@ from certwright.api.certmanager import Certificate
 # What the API server appends for generateName: no vowels, so no words.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATED_BASE = 58
+_REQUEST_BASE = 52
 _HASHED_FROM = 234
 _HASHED_PREFIX = 168
 
@@ -16,11 +17,22 @@ def request_name(certificate_name: str, revision: int) -> str:
     """The stable name of the CertificateRequest for a revision."""
     if len(certificate_name) < _HASHED_FROM:
         return f"{certificate_name}-{revision}"
-    prefix = certificate_name[:_HASHED_PREFIX]
-    while prefix and not prefix[-1].isalnum():
-        prefix = prefix[:-1]
+    prefix = _ending_alphanumeric(certificate_name[:_HASHED_PREFIX])
     digest = hashlib.sha256(certificate_name.encode()).hexdigest()
     return f"{prefix}-{digest}-{revision}"
+
+
+def unstable_request_name(certificate: Certificate, revision: int, key_name: str) -> str:
+    """A name for the CertificateRequest of one attempt, in the form that generateName gives, for users who
+    switch stable names off.
+
+    Derived from what tells attempts apart, so that asking twice in one attempt (an answer was lost, a cache
+    is late) finds the name taken by the request that is there already.
+    """
+    base = certificate.metadata.name
+    if len(base) >= _REQUEST_BASE:
+        base = _ending_alphanumeric(base[:_REQUEST_BASE])
+    return f"{base}-{_suffix(f'{certificate.metadata.uid}/{revision}/{key_name}')}"
 
 
 def next_key_name(certificate: Certificate, now: datetime) -> str:
@@ -30,12 +42,7 @@ def next_key_name(certificate: Certificate, now: datetime) -> str:
     turns out to be taken gives way to another one a moment later.
     """
     seed = f"{certificate.metadata.uid}/{certificate.status.revision or 0}/{now.isoformat()}"
-    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
-    suffix = ""
-    for _ in range(5):
-        number, rest = divmod(number, len(_ALPHABET))
-        suffix += _ALPHABET[rest]
-    return f"{certificate.metadata.name}-"[:_GENERATED_BASE] + suffix
+    return f"{certificate.metadata.name}-"[:_GENERATED_BASE] + _suffix(seed)
 
 
 def copied_annotations(annotations: dict[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
@@ -52,3 +59,19 @@ def copied_annotations(annotations: dict[str, str], prefixes: tuple[str, ...]) -
         else:
             copied |= {k: v for k, v in annotations.items() if everything or k.startswith(prefix)}
     return copied
+
+
+def _ending_alphanumeric(text: str) -> str:
+    while text and not text[-1].isalnum():
+        text = text[:-1]
+    return text
+
+
+def _suffix(seed: str) -> str:
+    """Five characters that look like those of generateName."""
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
+    suffix = ""
+    for _ in range(5):
+        number, rest = divmod(number, len(_ALPHABET))
+        suffix += _ALPHABET[rest]
+    return suffix

@@ -4,7 +4,7 @@ A key is only held in memory while an issuer of this process signs at once: losi
 more signature. As soon as anything slower depends on it, it is stored first.
 """
 
-from certwright.pki.keys import PublicKey, violations
+from certwright.pki.keys import PublicKey, unsupported, violations
 from certwright.plan.actions import (
     WARNING,
     DeleteSecret,
@@ -33,6 +33,7 @@ def choose(situation: Situation) -> tuple[str, bool]:
     if stored is not None:
         situation.draft.set("next_private_key_secret_name", stored.metadata.name)
         return stored.metadata.name, False
+    situation.draft.set("next_private_key_secret_name", None)  # what it named, if anything, is gone
     held = situation.world.held_key
     if held is not None:
         paths = violations(held.public, situation.spec.private_key)
@@ -107,8 +108,13 @@ def _make(situation: Situation) -> str:
             text = f'Reusing private key stored in existing Secret resource "{source}"'
             _keep(situation, name, Event("Reused", text, COMPONENT))
             return name
-    algorithm = (spec.algorithm if spec else "") or "RSA"
-    situation.draft.before.append(GenerateKey(name, algorithm, spec.size if spec else 0))
+    algorithm, size = (spec.algorithm if spec else "") or "RSA", spec.size if spec else 0
+    if problem := unsupported(algorithm, size):
+        situation.draft.events.append(Event("CannotGenerateKey", problem, COMPONENT, WARNING, once=True))
+        situation.draft.check("a private key of this kind can be made", passed=False, detail=problem)
+        situation.draft.say(f"cannot be issued: spec.privateKey: {problem}", "you")
+        return ""
+    situation.draft.before.append(GenerateKey(name, algorithm, size))
     text = (
         "Generated new private key, held in memory until it is stored with its certificate"
         if situation.world.signs_in_process

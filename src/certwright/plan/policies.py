@@ -72,9 +72,23 @@ def secret_public_keys_differ(view: View) -> Violation | None:
     return None
 
 
+def is_temporary(secret: SecretFacts) -> bool:
+    """Whether a Secret holds a temporary certificate: signed by the throw-away CA, and by no issuer."""
+    facts = secret.certificate
+    return facts is not None and facts.is_temporary and ann.ISSUER_NAME not in secret.metadata.annotations
+
+
 def secret_issuer_annotations_mismatch(view: View) -> Violation | None:
-    """The issuer named on the Secret, if any, must be the issuer of the spec."""
-    annotations = _secret(view).metadata.annotations
+    """The issuer named on the Secret, if any, must be the issuer of the spec; a temporary certificate is of
+    none.
+    """
+    secret = _secret(view)
+    if is_temporary(secret):
+        return Violation(
+            "IncorrectIssuer",
+            "Issuing certificate as Secret holds a temporary certificate, which no issuer has signed",
+        )
+    annotations = secret.metadata.annotations
     name = annotations.get(ann.ISSUER_NAME)
     kind = annotations.get(ann.ISSUER_KIND)
     group = annotations.get(ann.ISSUER_GROUP)
@@ -204,6 +218,7 @@ _COMMON: tuple[Rule, ...] = (
     Rule("the key is the one of the current request", secret_key_differs_from_current_request),
     Rule("the certificate is what the spec asks for", current_request_mismatches_spec),
 )
+USABLE_PAIR: tuple[Rule, ...] = _COMMON[:3]
 TRIGGER: tuple[Rule, ...] = (*_COMMON, Rule("renewal is not due", certificate_nears_expiry))
 READINESS: tuple[Rule, ...] = (*_COMMON, Rule("the certificate has not expired", certificate_has_expired))
 

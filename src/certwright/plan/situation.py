@@ -110,14 +110,19 @@ class Situation:
             self.draft.after.append(ForgetKey())
 
     def prune_requests(self) -> None:
-        """Keep the requests of the newest revisions only, as revisionHistoryLimit says, while Ready."""
+        """Keep the requests of the newest revisions only, as revisionHistoryLimit says, while Ready.
+
+        That of the current revision stays, since the checks compare the spec with it.
+        """
         if not conditions.has(self.draft.conditions, READY):
             return
         limit = self.spec.revision_history_limit or 1
         numbered = [(n, r) for r in self.world.requests if (n := revision_of(r)) is not None]
         numbered.sort(key=lambda pair: pair[0])
-        for _, request in numbered[: max(0, len(numbered) - limit)]:
-            self.delete_request(request, "revision-manager")
+        current = self.draft.fields.get("revision", self.certificate.status.revision)
+        for revision, request in numbered[: max(0, len(numbered) - limit)]:
+            if revision != current:
+                self.delete_request(request, "revision-manager")
 
 
 def is_issuing(certificate: Certificate) -> bool:

@@ -45,6 +45,20 @@ def apply_issued(
     )
 
 
+def apply_temporary(
+    certificate: Certificate, facts: CertificateFacts, *, existing_type: str, owner: bool
+) -> ApplySecret:
+    """The apply that stores a temporary certificate: it names the Certificate, and no issuer."""
+    labels, annotations = _metadata(certificate, facts, {ann.CERTIFICATE_NAME: certificate.metadata.name})
+    return ApplySecret(
+        name=certificate.spec.secret_name,
+        type=existing_type or ann.TLS_SECRET_TYPE,
+        labels=labels,
+        annotations=annotations,
+        owner=owner_reference(certificate) if owner else None,
+    )
+
+
 def apply_again(certificate: Certificate, secret: SecretFacts, *, owner: bool) -> ApplySecret:
     """The apply that repairs a Secret's metadata and formats without touching key and certificate."""
     assert secret.certificate is not None  # noqa: S101  # the caller has checked the Secret

@@ -42,6 +42,13 @@ class SecretFacts(Struct, frozen=True):
         """Whether the data key is there and not empty."""
         return bool(self.digests.get(key))
 
+    @property
+    def serves(self) -> bool:
+        """Whether it holds a certificate together with its key, whatever they are worth."""
+        if self.key is None or self.certificate is None:
+            return False
+        return self.key.spki_sha256 == self.certificate.public_key.spki_sha256
+
 
 class HeldKey(Struct, frozen=True):
     """A private key that this process holds in memory for a Certificate; the bytes are elsewhere."""
@@ -65,7 +72,9 @@ class Policy(Struct, frozen=True):
     """Settings of the controllers that change decisions (upstream's flags and gates of the same meaning).
 
     `inactive` names the controllers that are switched off, as `--controllers` does. `literal_subject`,
-    `name_constraints` and `other_names` tell whether the fields of these names count.
+    `name_constraints` and `other_names` tell whether the fields of these names count; `stable_request_names`
+    and `request_basic_constraints` are the feature gates StableCertificateRequestName and
+    UseCertificateRequestBasicConstraints.
     """
 
     minimum_backoff: timedelta = timedelta(hours=1)
