@@ -21,6 +21,8 @@ SLOW: Final = 1.0
 """Seconds after which a turn counts as slow: then it does not occupy a place any longer."""
 SPARE: Final = 4
 """So many times the usual number of keys can be slow at once, and others still have places."""
+GREEDY: Final = 0.02
+"""Seconds of work without a wait after which watches, leases and whoever else is due get a turn."""
 
 
 async def run(
@@ -62,6 +64,8 @@ class _Workers(Generic[K]):
         self._lane = lane
         self._handle = handle
         self._on_error = on_error
+        self._shared = 0.0
+        """When the loop last ran something else, on its own scale."""
 
     def hire(self) -> None:
         """Have one more key worked on at a time."""
@@ -75,7 +79,7 @@ class _Workers(Generic[K]):
             except QueueClosed:
                 return
             turn = _Turn()
-            loop.call_soon(turn.others_had_one)
+            loop.call_soon(self._note_shared)
             timer = loop.call_later(SLOW, self._replace, turn)
             try:
                 await self._handle(key)
@@ -87,9 +91,11 @@ class _Workers(Generic[K]):
             if turn.replaced:
                 self.spare += 1
                 return
-            await asyncio.sleep(
-                0
-            )  # a turn that waited for nothing must not keep watches and leases from theirs
+            if loop.time() - self._shared > GREEDY:  # turns that wait for nothing leave some to others
+                await asyncio.sleep(0)
+
+    def _note_shared(self) -> None:
+        self._shared = asyncio.get_running_loop().time()
 
     def _replace(self, turn: "_Turn") -> None:
         if self.spare > 0:
@@ -99,14 +105,9 @@ class _Workers(Generic[K]):
 
 
 class _Turn:
-    """One key's turn: whether its worker's place was given to another meanwhile, and whether the loop ran."""
+    """One key's turn; whether its worker's place was given to another meanwhile."""
 
     replaced = False
-    was_shared = False
-
-    def others_had_one(self) -> None:
-        """Take note that other tasks had a turn as well."""
-        self.was_shared = True
 
 
 def _back_off(queue: Queue[K]) -> Callable[[K, Exception], None]:
