@@ -1,5 +1,6 @@
 """Temporary certificates, seen from outside: stored while an issuer is slow, replaced, and tried again."""
 
+import asyncio
 from datetime import timedelta
 from typing import Protocol
 
@@ -9,12 +10,15 @@ from certwright.api.certmanager import (
     Certificate,
     CertificateRequest,
     IssuerRef,
+    JKSKeystore,
+    Keystores,
     OtherName,
     PrivateKey,
     SecretTemplate,
 )
 from certwright.api.foreign import Event, Secret
 from certwright.api.meta import ManagedObjectMeta
+from certwright.api.references import SecretKeySelector
 from certwright.controllers.manager import ControllerConfig
 from certwright.kube.requests import Request
 from certwright.pki import csr
@@ -211,3 +215,22 @@ async def test_a_renewal_needs_none(ca: Cluster) -> None:
     await ca.patch(Certificate, "web", {"spec": {"dnsNames": ["new.example"]}})
     await ca.settled()
     assert (await ca.secret("web-tls")).data == first.data
+
+
+async def test_without_the_password_of_a_keystore_it_is_not_stored(cluster: Cluster) -> None:
+    reference = SecretKeySelector(name="pw", key="p")
+    stores = Keystores(jks=JKSKeystore(create=True, password_secret_ref=reference))
+    running = await cluster.start()
+    await cluster.create(certificate("web", annotations=WISH, keystores=stores))
+    async with asyncio.timeout(30):
+        await cluster.settled()
+    assert not await cluster.exists(Secret, "web-tls")
+    assert len(await messages(cluster, "KeystorePasswordSecretNotFound")) == 1
+    syncs = running.syncs()
+    await cluster.advance(timedelta(hours=1))
+    assert running.syncs() <= syncs + 2
+    await cluster.create(Secret(metadata=ManagedObjectMeta(name="pw"), data={"p": b"changeit"}))
+    await cluster.settled()
+    secret = await cluster.secret("web-tls")
+    assert keys_match(secret)
+    assert secret.data["keystore.jks"]

@@ -8,12 +8,13 @@ from concurrent.futures import Executor
 from certwright.api import annotations as ann
 from certwright.api.foreign import Secret
 from certwright.api.meta import SECRETS, ManagedObjectMeta
-from certwright.controllers.engine import Replan
+from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.held_keys import HeldKeys
 from certwright.controllers.secrets import Secrets
 from certwright.kube.client import Client
 from certwright.kube.errors import AlreadyExists
 from certwright.pki import keys
+from certwright.pki.errors import PKIError
 from certwright.plan import actions, target_secret
 from certwright.plan.secret_facts import secret_facts
 from certwright.plan.world import CertificateWorld
@@ -34,12 +35,15 @@ class NextKeys:
         self._executor = executor
 
     async def generate(self, world: CertificateWorld, action: actions.GenerateKey) -> None:
-        """Make a key and hold it."""
-        if action.algorithm == "RSA":
-            loop = asyncio.get_running_loop()
-            pem = await loop.run_in_executor(self._executor, keys.generate, action.algorithm, action.size)
-        else:
-            pem = keys.generate(action.algorithm, action.size)
+        """Make a key and hold it. Raises Retry where OpenSSL cannot make one."""
+        try:
+            if action.algorithm == "RSA":
+                loop = asyncio.get_running_loop()
+                pem = await loop.run_in_executor(self._executor, keys.generate, action.algorithm, action.size)
+            else:
+                pem = keys.generate(action.algorithm, action.size)
+        except PKIError as error:
+            raise Retry(f"no private key can be made: {error}") from None
         self._held.put(world.key, action.name, pem)
 
     async def reuse(self, world: CertificateWorld, action: actions.ReuseKey) -> None:

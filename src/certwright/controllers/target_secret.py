@@ -23,12 +23,13 @@ from certwright.kube.store import Store
 from certwright.pki import keys
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
-from certwright.pki.keys import PublicKey
 from certwright.pki.keystores import Source
 from certwright.pki.secret import target_data
 from certwright.pki.temporary import temporary_certificate
 from certwright.plan import actions, target_secret
 from certwright.plan.world import CertificateWorld, SecretFacts
+
+Key = tuple[str, str]
 
 
 class TargetSecrets:
@@ -59,8 +60,7 @@ class TargetSecrets:
             version, data = await self._data(world, action)
         except PKIError as error:
             raise Retry(f"the data of Secret {action.name} cannot be put together: {error}") from error
-        await self._apply(world.key[0], action, version, data)
-        self._passwords.forget(world.key)
+        await self._apply(world.key, action, version, data)
 
     async def store_temporary(self, world: CertificateWorld, action: actions.StoreTemporary) -> None:
         """Store a temporary certificate where none can serve. Raises Replan, Retry, ApiError, or PKIError if
@@ -73,7 +73,6 @@ class TargetSecrets:
         present = await self._secrets.live_facts(namespace, certificate.spec.secret_name)
         if request is None or (present is not None and present.serves):
             raise Replan
-        pem = await self._pem(world, request)
         chain = temporary_certificate(
             request.spec.request,
             usages=request.spec.usages,
@@ -81,21 +80,19 @@ class TargetSecrets:
             duration=requested_duration(request),
             now=action.now,
         )
-        facts = parse_certificate(chain)
-        _check_pair(pem, facts.public_key, request)
+        data = await self._pair(world, request, chain, b"")
         wanted = target_secret.apply_temporary(
             certificate,
-            facts,
+            parse_certificate(chain),
             existing_type=present.type if present else "",
             owner=self._owner_references,
         )
-        data = await self._with_formats(world, pem, chain, b"")
-        await self._apply(namespace, wanted, present.metadata.resource_version if present else "", data)
-        self._passwords.forget(world.key)
+        await self._apply(world.key, wanted, present.metadata.resource_version if present else "", data)
 
     async def _apply(
-        self, namespace: str, action: actions.ApplySecret, version: str, data: dict[str, bytes]
+        self, key: Key, action: actions.ApplySecret, version: str, data: dict[str, bytes]
     ) -> None:
+        namespace = key[0]
         body: dict[str, Any] = {
             "metadata": {
                 "name": action.name,
@@ -118,6 +115,7 @@ class TargetSecrets:
                 raise
             facts = await self._send(action.name, namespace, body | {"type": present.type})
         self._secrets.labelled.put(facts)
+        self._passwords.forget(key)
 
     async def _send(self, name: str, namespace: str, body: dict[str, Any]) -> SecretFacts:
         return await self._client.apply(
@@ -158,24 +156,19 @@ class TargetSecrets:
         request = self._requests.get(world.key[0], name)
         if request is None or not request.status.certificate:
             raise Replan
-        pem = await self._pem(world, request)
-        chain = request.status.certificate
-        _check_pair(pem, parse_certificate(chain).public_key, request)
-        return await self._with_formats(world, pem, chain, request.status.ca or b"")
+        return await self._pair(world, request, request.status.certificate, request.status.ca or b"")
 
-    async def _pem(self, world: CertificateWorld, request: CertificateRequest) -> bytes:
-        name = request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
-        return await self._next_keys.pem(world, name)
-
-    async def _with_formats(
-        self, world: CertificateWorld, pem: bytes, chain: bytes, ca: bytes
+    async def _pair(
+        self, world: CertificateWorld, request: CertificateRequest, chain: bytes, ca: bytes
     ) -> dict[str, bytes]:
-        spec = world.certificate.spec
+        """The key of a request with a chain that was issued for it, and what else is made of them."""
+        name = request.metadata.annotations.get(ann.PRIVATE_KEY_SECRET_NAME, "")
+        pem = await self._next_keys.pem(world, name)
+        issued_for = parse_certificate(chain).public_key
+        if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
+            name = request.metadata.name
+            raise Retry(f"the private key at hand is not the one of CertificateRequest {name}")
         passwords = await self._passwords.read(world)
+        spec = world.certificate.spec
         encoding = (spec.private_key.encoding if spec.private_key else None) or "PKCS1"
         return target_data(keys.encode(pem, encoding), chain, ca, spec, passwords, self._source)
-
-
-def _check_pair(pem: bytes, issued_for: PublicKey, request: CertificateRequest) -> None:
-    if keys.public_key_of_private(pem).spki_sha256 != issued_for.spki_sha256:
-        raise Retry(f"the private key at hand is not the one of CertificateRequest {request.metadata.name}")

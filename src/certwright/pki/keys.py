@@ -70,7 +70,7 @@ class _Loaded(Struct, frozen=True):
 
 
 def unsupported(algorithm: str, size: int = 0) -> str:
-    """Why `generate` makes no key of this kind; empty if it does."""
+    """Why `generate` makes no key of this kind anywhere; empty if it does where OpenSSL can."""
     if algorithm in {"", "RSA"}:
         bits = size or DEFAULT_RSA_SIZE
         if not MIN_RSA_SIZE <= bits <= MAX_RSA_SIZE:

@@ -220,6 +220,8 @@ def _serve_meanwhile(situation: Situation, request: CertificateRequest) -> None:
     detail = violation.message if violation else ""
     if situation.draft.check("a certificate serves until the new one is there", violation is None, detail):
         return
+    if keystore_passwords.missing(situation):
+        return
     text = "A temporary certificate is stored, signed by nobody to trust, until the real one is issued"
     event = Event("Issuing", text, "certificates-issuing")
     situation.draft.after.append(

@@ -72,8 +72,8 @@ class Policy(Struct, frozen=True):
     """Settings of the controllers that change decisions (upstream's flags and gates of the same meaning).
 
     `inactive` names the controllers that are switched off, as `--controllers` does. `literal_subject`,
-    `name_constraints` and `other_names` tell whether the fields of these names count; `stable_request_names`
-    and `request_basic_constraints` are the feature gates StableCertificateRequestName and
+    `name_constraints` and `other_names` tell whether the fields of these names count;
+    `stable_request_names` and `request_basic_constraints` are the gates StableCertificateRequestName and
     UseCertificateRequestBasicConstraints.
     """
 
