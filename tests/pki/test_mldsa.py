@@ -3,6 +3,7 @@
 Files in keys/ were made by OpenSSL 3.5 from the seed 00 01 .. 1f, and are throw-away.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from certwright.api.certmanager import PrivateKey
 from certwright.pki import chain, csr, der, keys, keystructures, match, pem, secret, sign, signatures, x509
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import KeyDecodeError, RequestDecodeError, SigningError, TemplateError
+from certwright.pki.keystores import Passwords, Source
 
 ALGORITHMS = ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]
 SEED = bytes(range(32))
@@ -336,7 +338,8 @@ def test_sizes_leave_room_within_the_limits_of_cert_manager(make_root):
 def test_further_formats_hold_the_seed_form(spec, root, key, algorithm):
     chain_pem = root.issue(key, commonName="x", privateKey={"algorithm": algorithm}).chain_pem
     wanted = spec(additionalOutputFormats=[{"type": "DER"}, {"type": "CombinedPEM"}])
-    data = secret.target_data(keys.encode(key, "PKCS1"), chain_pem, root.chain_pem, wanted)
+    source, none = Source(os.urandom, lambda: 0), Passwords()
+    data = secret.target_data(keys.encode(key, "PKCS1"), chain_pem, root.chain_pem, wanted, none, source)
     assert data["key.der"] == b64decode(b"".join(key.splitlines()[1:-1]))
     assert serialization.load_der_private_key(data["key.der"], None).public_key() == (
         serialization.load_pem_private_key(key, None).public_key()
