@@ -232,8 +232,8 @@ class Worlds:
         )
 
     def policy(self) -> Policy:
-        """The settings of the case."""
-        settings = dict(self.case.get("policy", {}))
+        """The settings of the case; renewals are not spread unless it says so."""
+        settings = {"renewal_spread": 0.0} | self.case.get("policy", {})
         return Policy(**settings | {"inactive": frozenset(settings.get("inactive", ()))})
 
 
