@@ -94,8 +94,8 @@ def a_duplicate_secret_name_is_a_condition(want: Want) -> None:
         if ready["reason"] != "IncorrectCertificate":
             continue
         text = (
-            'spec.secretName "same" belongs to Certificate "a", so nothing is issued for this one. Give each of '
-            "them a secretName of its own."
+            'spec.secretName "same" belongs to Certificate "a", so nothing is issued for this one. Give each '
+            "of them a secretName of its own."
         )
         conflict = {"type": "SecretConflict", "status": "True", "reason": "DuplicateSecretName"}
         certificate["conditions"].append(conflict | {"message": text, "observedGeneration": 1})

@@ -28,6 +28,7 @@ from certwright.plan.world import (
     IssuerWorld,
     KeystorePassword,
     Policy,
+    Recent,
     RequestWorld,
     SecretFacts,
 )
@@ -139,6 +140,7 @@ class Worlds:
         """A Secret. By default it is one that we wrote: annotated, labelled and owned.
 
         What is in `foreign_data` belongs to somebody else.
+        `written_by` maps other field managers to the data keys that they own.
         """
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
         if "key" in short:
@@ -168,6 +170,10 @@ class Worlds:
             },
         }
         managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
+        managed = managed if short.get("ours", True) else []
+        for manager, keys in short.get("written_by", {}).items():
+            theirs = {"f:data": {f"f:{key}": {} for key in keys}}
+            managed.append({"manager": manager, "operation": "Update", "fieldsV1": theirs})
         meta = {
             "deletionTimestamp": short.get("deletionTimestamp"),
             "name": short.get("name", name),
@@ -175,7 +181,7 @@ class Worlds:
             "uid": f"uid-{short.get('name', name)}",
             "labels": labels,
             "annotations": annotations,
-            "managedFields": managed if short.get("ours", True) else [],
+            "managedFields": managed,
         }
         type_ = short.get("type", "kubernetes.io/tls")
         return convert({"metadata": meta, "type": type_, "data": data | foreign}, Secret)
@@ -196,6 +202,7 @@ class Worlds:
             rivals=tuple(self.certificate(c) for c in case.get("rivals", [])),
             signs_in_process=case.get("signs_in_process", True),
             passwords=tuple(KeystorePassword(**p) for p in case.get("passwords", [])),
+            recent=_recent(case.get("recent", {})),
         )
 
     def request_world(self) -> RequestWorld:
@@ -232,8 +239,9 @@ class Worlds:
         )
 
     def policy(self) -> Policy:
-        """The settings of the case; renewals are not spread unless it says so."""
-        settings = {"renewal_spread": 0.0} | self.case.get("policy", {})
+        """The settings of the case; renewals are not spread unless it says so. Backoffs are in hours."""
+        given = {"renewal_spread": 0.0} | self.case.get("policy", {})
+        settings = {k: timedelta(hours=v) if k.endswith("_backoff") else v for k, v in given.items()}
         return Policy(**settings | {"inactive": frozenset(settings.get("inactive", ()))})
 
 
@@ -254,6 +262,14 @@ def _chain(spec: bytes, letter: str, start: datetime, duration: str) -> bytes:
 def _temporary(spec: bytes, letter: str, start: datetime) -> bytes:
     lifetime = timedelta(days=90)
     return temporary_certificate(_csr(spec, letter), usages=None, is_ca=False, duration=lifetime, now=start)
+
+
+def _recent(short: dict[str, Any]) -> Recent:
+    """Times of `requests`, and of `repairs` for the generation that the Certificate of the case has: 1."""
+    return Recent(
+        tuple(datetime.fromisoformat(text) for text in short.get("requests", [])),
+        tuple((1, datetime.fromisoformat(text)) for text in short.get("repairs", [])),
+    )
 
 
 def _overridden(values: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
