@@ -90,7 +90,8 @@ class Situation:
         draft.wake(renews_at)
         draft.wake(facts.not_after + timedelta(seconds=1))
         renews = f"renews at {go_time(renews_at)}" if renews_at else "is not renewed"
-        draft.say(f"is ready, valid until {go_time(facts.not_after)}, and {renews}")
+        if not draft.waiting_for:  # what keeps it from being renewed is more of a piece of news
+            draft.say(f"is ready, valid until {go_time(facts.not_after)}, and {renews}")
 
     def _not_ready(self, violation: Violation) -> None:
         changed = self.draft.set_condition(READY, "False", violation.reason, violation.message)
