@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from certwright.api.meta import whole_second
 from certwright.plan.world import Recent
 
 HOUR = timedelta(hours=1)
@@ -34,13 +35,15 @@ class RecentWork:
         return work.recent if work is not None else _NOTHING
 
     def note_request(self, uid: str, made: datetime) -> None:
-        """A request was made; `made` is an aware time."""
+        """A request was made; `made` is an aware time, kept in whole seconds as plans see them."""
+        made = whole_second(made)
         since = made - HOUR
         kept = tuple(moment for moment in self.of(uid).requests if moment > since)
         self._put(uid, replace(self.of(uid), requests=(*kept, made)), made)
 
     def note_repair(self, uid: str, generation: int, done: datetime) -> None:
         """The Secret was repaired for a generation of the Certificate; `done` is an aware time."""
+        done = whole_second(done)
         since = done - HOUR
         kept = tuple(
             repair for repair in self.of(uid).repairs if repair[0] == generation and repair[1] > since
