@@ -33,6 +33,25 @@ from certwright.plan.world import (
     SecretFacts,
 )
 
+OWNERS = {
+    "web": {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "name": "web",
+        "uid": "uid-web",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    },
+    "web, tampered with": {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "name": "evil",
+        "uid": "uid-web",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    },
+    "somebody": {"apiVersion": "v1", "kind": "ConfigMap", "name": "somebody", "uid": "uid-somebody"},
+}
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1()}
 
 
@@ -139,8 +158,8 @@ class Worlds:
     def whole_secret(self, short: dict[str, Any], name: str = "web-tls") -> Secret:
         """A Secret. By default it is one that we wrote: annotated, labelled and owned.
 
-        What is in `foreign_data` belongs to somebody else.
-        `written_by` maps other field managers to the data keys that they own.
+        What is in `foreign_data` belongs to somebody else. `written_by` maps other field managers to the data
+        keys that they own; `owners` are names of `OWNERS`.
         """
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
         if "key" in short:
@@ -169,6 +188,10 @@ class Worlds:
                 "f:annotations": {f"f:{key}": {} for key in annotations},
             },
         }
+        owners = [OWNERS[name] for name in short.get("owners", [])]
+        if owners:
+            uids = {f'k:{{"uid":"{owner["uid"]}"}}': {} for owner in owners if owner["uid"] == "uid-web"}
+            fields["f:metadata"]["f:ownerReferences"] = uids
         managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
         managed = managed if short.get("ours", True) else []
         for manager, keys in short.get("written_by", {}).items():
@@ -182,6 +205,7 @@ class Worlds:
             "labels": labels,
             "annotations": annotations,
             "managedFields": managed,
+            "ownerReferences": owners,
         }
         type_ = short.get("type", "kubernetes.io/tls")
         return convert({"metadata": meta, "type": type_, "data": data | foreign}, Secret)

@@ -240,6 +240,8 @@ def owned_fields(entries: Iterable[ManagedFieldsEntry]) -> OwnedFields:
             if _names(_child(fields, "f:data")) & _PAIR:
                 pair_writers.add(entry.manager)
             continue
+        if entry.fields_type not in {"", "FieldsV1"}:
+            return OwnedFields(error=f"managedFields of type {entry.fields_type} are not known")
         metadata = _child(fields, "f:metadata")
         labels |= _names(_child(metadata, "f:labels"))
         annotations |= _names(_child(metadata, "f:annotations"))

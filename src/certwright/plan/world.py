@@ -15,6 +15,7 @@ class OwnedFields(Struct, frozen=True, gc=False):
     """What our field manager owns of a Secret, read from metadata.managedFields.
 
     `pair_writers` are the other managers that own tls.crt or tls.key, `others` all other managers; sorted.
+    `error` says why none of it could be read.
     """
 
     labels: frozenset[str] = frozenset()
