@@ -99,7 +99,7 @@ def a_duplicate_secret_name_is_a_condition(want: Want) -> None:
         )
         conflict = {"type": "SecretConflict", "status": "True", "reason": "DuplicateSecretName"}
         certificate["conditions"].append(conflict | {"message": text, "observedGeneration": 1})
-        event = f"Certificate/{name} Warning DuplicateSecretName [certificates-issuing]: {text}"
+        event = f"Certificate/{name} Warning DuplicateSecretName [certificates-trigger]: {text}"
         want["events"].append(event)
 
 

@@ -31,15 +31,18 @@ def settle(situation: Situation) -> None:
         situation.draft.wake(until)
 
 
-def holds_back(situation: Situation) -> bool:
-    """Whether no request may be made now. The first time, that is said in a condition and an event."""
+def holds_back(situation: Situation, part: str) -> bool:
+    """Whether no request may be made now. The first time, that is said in a condition and an event.
+
+    `part` is the controller `certificates-PART` that would go on otherwise.
+    """
     draft, limit = situation.draft, limit_of(situation)
     until = _held_until(situation)
     if until is None and limit and len(recent_requests(situation)) >= limit:
         until = situation.now + HOUR
         message = _message(situation, limit, until)
         draft.set_condition(RATE_LIMITED, "True", TOO_MANY_REQUESTS, message)
-        draft.events.append(Event(TOO_MANY_REQUESTS, message, "certificates-request-manager", WARNING))
+        draft.events.append(Event(TOO_MANY_REQUESTS, message, f"certificates-{part}", WARNING))
     detail = f"nothing is requested before {go_time(until)}" if until else ""
     check = Check("the requests of the last hour are within bounds", until is None, detail)
     if check not in draft.trace:

@@ -90,7 +90,7 @@ def _may_issue(situation: Situation, owner: str) -> bool:
         draft.wake(until)
         draft.say(f"failed to be issued; {detail}", "the backoff")
         return False
-    return not budget.holds_back(situation)
+    return not budget.holds_back(situation, "trigger")
 
 
 def _backoff_until(situation: Situation) -> datetime | None:

@@ -37,7 +37,7 @@ def judge(situation: Situation, violation: Violation | None) -> str:
             f'spec.secretName "{situation.spec.secret_name}" belongs to Certificate "{owner}", so nothing is '
             "issued for this one. Give each of them a secretName of its own."
         )
-        _set(situation, DUPLICATE_SECRET_NAME, text)
+        _set(situation, "trigger", DUPLICATE_SECRET_NAME, text)
         return owner
     until = _outsider_until(situation)
     if until is None:
@@ -73,7 +73,7 @@ def may_repair(situation: Situation, drift: Violation) -> bool:
             f"It is left as it is until {go_time(until)} or the next edit of this Certificate."
         )
         situation.draft.drop_condition(SECRET_CONFLICT)
-        _set(situation, OUTSIDE_WRITER, text)
+        _set(situation, "issuing", OUTSIDE_WRITER, text)
     situation.draft.wake(until)
     detail = f"somebody keeps undoing it; left as it is until {go_time(until)}"
     situation.draft.check("nobody else takes back what is written", passed=False, detail=detail)
@@ -92,7 +92,7 @@ def _look_for_outsiders(situation: Situation, violation: Violation | None) -> No
         f"key or certificate is overwritten again. {_written_by(secret.owned.pair_writers)} "
         "Have only one of the two write it."
     )
-    _set(situation, OUTSIDE_WRITER, text)
+    _set(situation, "trigger", OUTSIDE_WRITER, text)
     situation.draft.wake(situation.now + HOUR)
 
 
@@ -111,13 +111,13 @@ def _outsider_until(situation: Situation) -> datetime | None:
     return until if situation.now < until else None
 
 
-def _set(situation: Situation, reason: str, message: str) -> None:
+def _set(situation: Situation, part: str, reason: str, message: str) -> None:
     draft = situation.draft
     seen = conditions.find(draft.conditions, SECRET_CONFLICT)
     if seen is not None and seen.reason != reason:
         draft.drop_condition(SECRET_CONFLICT)  # another conflict begins at another time
     if draft.set_condition(SECRET_CONFLICT, "True", reason, message):
-        draft.events.append(Event(reason, message, "certificates-issuing", WARNING))
+        draft.events.append(Event(reason, message, f"certificates-{part}", WARNING))
 
 
 def _owner(situation: Situation) -> str:

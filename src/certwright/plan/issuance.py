@@ -42,7 +42,7 @@ def issue(situation: Situation, since: datetime | None) -> None:
     for request in situation.world.requests:
         if revision_of(request) is None:
             situation.delete_request(request)
-    if not requests and situation.runs("request-manager") and budget.holds_back(situation):
+    if not requests and situation.runs("request-manager") and budget.holds_back(situation, "request-manager"):
         return  # before a key is made for nothing
     key_name, fresh = next_key.choose(situation)
     if not key_name:
@@ -144,7 +144,7 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
     if not situation.runs("request-manager"):
         situation.draft.say("waits for a CertificateRequest that is not made here", "somebody else")
         return
-    if budget.holds_back(situation):
+    if budget.holds_back(situation, "request-manager"):
         return
     metadata, revision = situation.certificate.metadata, situation.next_revision
     name = (
