@@ -7,7 +7,6 @@ everything: nothing is ever created for a Certificate that is being deleted.
 
 from datetime import datetime, timedelta
 
-from certwright.api import annotations as ann
 from certwright.api import conditions
 from certwright.api.reasons import INCORRECT_CERTIFICATE, ISSUING, RENEWING, WINDOW_ERROR
 from certwright.pki import match
