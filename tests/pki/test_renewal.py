@@ -1,10 +1,12 @@
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.pki.renewal import Renewal, renewal_time
+from certwright.pki import cron
+from certwright.pki.renewal import Renewal, Spread, renewal_time
 
 START = datetime(2026, 11, 21, 12, 30, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -202,3 +204,63 @@ def test_windows_never_move_renewal_before_the_base(spec, offset, cron, duration
     due = renewal_time(start, end, wanted)
     assert due.error is None
     assert base <= due.at <= end + timedelta(hours=36)
+
+
+# --- spread ---------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+SHARES = st.floats(0, 1, exclude_max=True)
+
+
+@given(
+    st.integers(3600, 10**9),
+    st.one_of(st.none(), st.integers(1, 99)),
+    st.one_of(st.just(""), st.integers(1, 10**9).map(lambda n: f"{n}s")),
+    st.floats(0, 1),
+    SHARES,
+)
+def test_a_spread_renewal_is_never_late_and_early_within_bounds(
+    spec, lifetime, percentage, before, most, share
+):
+    end = START + timedelta(seconds=lifetime)
+    wanted = spec(renewBeforePercentage=percentage, renewBefore=before)
+    exact = renewal_time(START, end, wanted).at
+    drawn = renewal_time(START, end, wanted, Spread(most, share)).at
+    assert exact - min((exact - START) * most, DAY) <= drawn <= exact
+    assert drawn >= START
+    assert drawn.microsecond == 0
+
+
+@given(
+    st.integers(0, 10**8),
+    st.sampled_from(["* * * * *", "0 2 * * 6", "*/7 1-5 * * *", "@weekly", "30 4 1,15 * 5"]),
+    st.sampled_from(["1s", "1m", "1h", "36h"]),
+    st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
+    SHARES,
+)
+def test_a_spread_renewal_is_in_a_window(spec, offset, expression, duration, timezone, share):
+    start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=offset)
+    end = start + timedelta(days=90)
+    wanted = spec(renewal={"policy": "RenewBefore", "windows": [window(expression, duration, timezone)]})
+    exact = renewal_time(start, end, wanted).at
+    drawn = renewal_time(start, end, wanted, Spread(0.05, share)).at
+    assert exact - DAY <= drawn <= exact + DAY
+    seconds = int(drawn.timestamp())
+    length = {"1s": 1, "1m": 60, "1h": 3600, "36h": 129_600}[duration]
+    opening = cron.parse(expression, ZoneInfo(timezone)).next_after(seconds - length - 1)
+    assert opening <= seconds
+    assert drawn <= max(exact, end)
+
+
+def test_a_window_without_a_grid_is_not_spread(spec):
+    wanted = spec(renewal={"policy": "RenewBefore", "windows": [window("@every 3h", "1h")]})
+    exact = renewal_time(START, START + 90 * DAY, wanted)
+    assert renewal_time(START, START + 90 * DAY, wanted, Spread(0.05, 0.9)) == exact
+
+
+def test_what_is_never_renewed_and_what_is_an_error_are_not_spread(spec):
+    spread = Spread(0.05, 0.9)
+    for fields in ({"policy": "Disabled"}, {"policy": "RenewBefore", "windows": [window("0 2 * *")]}):
+        wanted = spec(renewal=fields)
+        exact = renewal_time(START, START + 90 * DAY, wanted)
+        assert renewal_time(START, START + 90 * DAY, wanted, spread) == exact

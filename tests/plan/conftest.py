@@ -28,10 +28,30 @@ from certwright.plan.world import (
     IssuerWorld,
     KeystorePassword,
     Policy,
+    Recent,
     RequestWorld,
     SecretFacts,
 )
 
+OWNERS = {
+    "web": {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "name": "web",
+        "uid": "uid-web",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    },
+    "web, tampered with": {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "name": "evil",
+        "uid": "uid-web",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    },
+    "somebody": {"apiVersion": "v1", "kind": "ConfigMap", "name": "somebody", "uid": "uid-somebody"},
+}
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1()}
 
 
@@ -138,7 +158,8 @@ class Worlds:
     def whole_secret(self, short: dict[str, Any], name: str = "web-tls") -> Secret:
         """A Secret. By default it is one that we wrote: annotated, labelled and owned.
 
-        What is in `foreign_data` belongs to somebody else.
+        What is in `foreign_data` belongs to somebody else. `written_by` maps other field managers to the data
+        keys that they own; `owners` are names of `OWNERS`.
         """
         data: dict[str, bytes] = {k: v.encode() for k, v in short.get("data", {}).items()}
         if "key" in short:
@@ -167,7 +188,15 @@ class Worlds:
                 "f:annotations": {f"f:{key}": {} for key in annotations},
             },
         }
+        owners = [OWNERS[name] for name in short.get("owners", [])]
+        if owners:
+            uids = {f'k:{{"uid":"{owner["uid"]}"}}': {} for owner in owners if owner["uid"] == "uid-web"}
+            fields["f:metadata"]["f:ownerReferences"] = uids
         managed = [{"manager": TARGET_SECRET_MANAGER, "operation": "Apply", "fieldsV1": fields}]
+        managed = managed if short.get("ours", True) else []
+        for manager, keys in short.get("written_by", {}).items():
+            theirs = {"f:data": {f"f:{key}": {} for key in keys}}
+            managed.append({"manager": manager, "operation": "Update", "fieldsV1": theirs})
         meta = {
             "deletionTimestamp": short.get("deletionTimestamp"),
             "name": short.get("name", name),
@@ -175,7 +204,8 @@ class Worlds:
             "uid": f"uid-{short.get('name', name)}",
             "labels": labels,
             "annotations": annotations,
-            "managedFields": managed if short.get("ours", True) else [],
+            "managedFields": managed,
+            "ownerReferences": owners,
         }
         type_ = short.get("type", "kubernetes.io/tls")
         return convert({"metadata": meta, "type": type_, "data": data | foreign}, Secret)
@@ -196,6 +226,7 @@ class Worlds:
             rivals=tuple(self.certificate(c) for c in case.get("rivals", [])),
             signs_in_process=case.get("signs_in_process", True),
             passwords=tuple(KeystorePassword(**p) for p in case.get("passwords", [])),
+            recent=_recent(case.get("recent", {})),
         )
 
     def request_world(self) -> RequestWorld:
@@ -232,8 +263,9 @@ class Worlds:
         )
 
     def policy(self) -> Policy:
-        """The settings of the case."""
-        settings = dict(self.case.get("policy", {}))
+        """The settings of the case; renewals are not spread unless it says so. Backoffs are in hours."""
+        given = {"renewal_spread": 0.0} | self.case.get("policy", {})
+        settings = {k: timedelta(hours=v) if k.endswith("_backoff") else v for k, v in given.items()}
         return Policy(**settings | {"inactive": frozenset(settings.get("inactive", ()))})
 
 
@@ -254,6 +286,14 @@ def _chain(spec: bytes, letter: str, start: datetime, duration: str) -> bytes:
 def _temporary(spec: bytes, letter: str, start: datetime) -> bytes:
     lifetime = timedelta(days=90)
     return temporary_certificate(_csr(spec, letter), usages=None, is_ca=False, duration=lifetime, now=start)
+
+
+def _recent(short: dict[str, Any]) -> Recent:
+    """Times of `requests`, and of `repairs` for the generation that the Certificate of the case has: 1."""
+    return Recent(
+        tuple(datetime.fromisoformat(text) for text in short.get("requests", [])),
+        tuple((1, datetime.fromisoformat(text)) for text in short.get("repairs", [])),
+    )
 
 
 def _overridden(values: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:

@@ -62,7 +62,7 @@ def test_a_plan_depends_on_nothing_but_its_arguments(case: dict[str, Any], world
     assert plan_certificate(*arguments) == plan_certificate(*arguments)
 
 
-OURS = ("Ready", "Issuing")
+OURS = ("Ready", "Issuing", "RateLimited", "SecretConflict")
 BELONGS_TO: dict[str, tuple[type[Action], ...]] = {
     "certificates-trigger": (),
     "certificates-readiness": (),

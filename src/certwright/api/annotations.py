@@ -44,6 +44,14 @@ INJECT_APISERVER_CA: Final = "cert-manager.io/inject-apiserver-ca"
 VENAFI_CUSTOM_FIELDS: Final = "venafi.cert-manager.io/custom-fields"
 VENAFI_PICKUP_ID: Final = "venafi.cert-manager.io/pickup-id"
 
+# Our own, beyond upstream's.
+RENEWAL_SPREAD: Final = "certwright.dev/renewal-spread"
+"""On a Certificate: `off`, or how much earlier than it must it may be renewed, such as `10%`."""
+REQUESTS_PER_HOUR: Final = "certwright.dev/requests-per-hour"
+"""On a Certificate: how many requests may be made for it within an hour; `0` for any number."""
+RECENT_REQUESTS: Final = "certwright.dev/recent-requests"
+"""On a CertificateRequest: when requests before this one were made for the same Certificate."""
+
 # Annotations on Ingresses and Gateways that become fields of a Certificate.
 SHIM_ISSUER: Final = "cert-manager.io/issuer"
 SHIM_CLUSTER_ISSUER: Final = "cert-manager.io/cluster-issuer"

@@ -10,6 +10,8 @@ ISSUING: Final = "Issuing"
 APPROVED: Final = "Approved"
 DENIED: Final = "Denied"
 INVALID_REQUEST: Final = "InvalidRequest"
+RATE_LIMITED: Final = "RateLimited"
+SECRET_CONFLICT: Final = "SecretConflict"
 
 # Reasons of a Certificate's Ready and Issuing conditions.
 DOES_NOT_EXIST: Final = "DoesNotExist"
@@ -32,6 +34,11 @@ SECRET_MANAGED_METADATA_MISMATCH: Final = "SecretManagedMetadataMismatch"
 ADDITIONAL_OUTPUT_FORMATS_MISMATCH: Final = "AdditionalOutputFormatsMismatch"
 MANAGED_FIELDS_PARSE_ERROR: Final = "ManagedFieldsParseError"
 SECRET_OWNER_REF_MISMATCH: Final = "SecretOwnerRefMismatch"
+
+# Reasons of a Certificate's RateLimited and SecretConflict conditions, which are our own.
+TOO_MANY_REQUESTS: Final = "TooManyRequests"
+DUPLICATE_SECRET_NAME: Final = "DuplicateSecretName"
+OUTSIDE_WRITER: Final = "OutsideWriter"
 
 # Reasons of a CertificateRequest's Ready condition.
 PENDING: Final = "Pending"

@@ -19,6 +19,7 @@ from certwright.controllers.held_keys import HeldKeys
 from certwright.controllers.keystore_passwords import KeystorePasswords
 from certwright.controllers.next_keys import NextKeys
 from certwright.controllers.objects import Objects
+from certwright.controllers.recent_work import RecentWork
 from certwright.controllers.recording import PlanEvents
 from certwright.controllers.requests import is_final, is_issued, without_answer
 from certwright.controllers.secrets import Secrets
@@ -45,7 +46,7 @@ class Certificates:
 
     `signs` tells whether an issuer of this process would sign a request of this Certificate at once.
     `executor` makes RSA keys, which take long and let go of the interpreter while they do. `clock` gives
-    aware UTC times, for what is written into keystores.
+    aware UTC times.
     """
 
     name = "certificates"
@@ -83,6 +84,8 @@ class Certificates:
             owner_references=policy.owner_references,
         )
         self._absent: set[Key] = set()
+        self._recent = RecentWork()
+        self._clock = clock
         self._performers: dict[type[Action], Callable[[CertificateWorld, Any], Any]] = {
             actions.PatchStatus: self._patch_status,
             actions.GenerateKey: self._next_keys.generate,
@@ -116,6 +119,7 @@ class Certificates:
             rivals=tuple(self._rivals(certificate)),
             signs_in_process=self._signs(certificate),
             passwords=() if going else await self._passwords.seen(certificate),
+            recent=self._recent.of(uid),
         )
 
     def plan(self, world: CertificateWorld, now: datetime) -> Plan:
@@ -225,6 +229,8 @@ class Certificates:
             event = _request_failed(f"Failed to create CertificateRequest {action.name}: {error.message}")
             self._events.emit(CERTIFICATES, certificate, (event,))
             raise
+        made = created.metadata.creation_timestamp or self._clock()
+        self._recent.note_request(certificate.metadata.uid, made)
         self._requests.put(created)
 
     async def _adopt_request(self, certificate: Certificate, name: str) -> None:
@@ -269,6 +275,9 @@ class Certificates:
 
     async def _apply_secret(self, world: CertificateWorld, action: actions.ApplySecret) -> None:
         await self._target_secrets.apply(world, action)
+        if action.request is None:
+            metadata = world.certificate.metadata
+            self._recent.note_repair(metadata.uid, metadata.generation, self._clock())
         self._absent.discard(world.key)
 
     async def _store_temporary(self, world: CertificateWorld, action: actions.StoreTemporary) -> None:

@@ -7,12 +7,11 @@ everything: nothing is ever created for a Certificate that is being deleted.
 
 from datetime import datetime, timedelta
 
-from certwright.api import annotations as ann
 from certwright.api import conditions
 from certwright.api.reasons import INCORRECT_CERTIFICATE, ISSUING, RENEWING, WINDOW_ERROR
 from certwright.pki import match
 from certwright.pki.errors import PKIError
-from certwright.plan import keystore_passwords, target_secret
+from certwright.plan import budget, conflicts, keystore_passwords, target_secret
 from certwright.plan.actions import WARNING, Event, Plan
 from certwright.plan.gates import seen_through_gates
 from certwright.plan.issuance import issue
@@ -31,7 +30,9 @@ def plan_certificate(world: CertificateWorld, policy: Policy, now: datetime) -> 
     alive = world.certificate.metadata.deletion_timestamp is None
     if not situation.draft.check("certificate is not being deleted", alive):
         situation.draft.say("is being deleted; nothing is created for it any more")
-    elif is_issuing(world.certificate):
+        return situation.draft.plan()
+    budget.settle(situation)
+    if is_issuing(world.certificate):
         began = conditions.find(world.certificate.status.conditions, ISSUING)
         issue(situation, began.last_transition_time if began else None)
     else:
@@ -42,11 +43,13 @@ def plan_certificate(world: CertificateWorld, policy: Policy, now: datetime) -> 
 def _rest(situation: Situation) -> None:
     violation, trace = evaluate(TRIGGER, situation.view())
     situation.draft.trace += trace
-    if violation is not None and situation.runs("trigger") and _may_issue(situation):
+    owner = conflicts.judge(situation, violation)
+    if violation is not None and situation.runs("trigger") and _may_issue(situation, owner):
         _begin(situation, violation)
         return
     situation.judge_readiness()
-    if situation.runs("issuing") and (violation is None or violation.reason != INCORRECT_CERTIFICATE):
+    is_mine = owner == situation.certificate.metadata.name and situation.runs("issuing")
+    if is_mine and (violation is None or violation.reason != INCORRECT_CERTIFICATE):
         _repair_secret(situation)
     situation.forget_next_keys()
     situation.prune_requests()
@@ -69,10 +72,9 @@ def _begin(situation: Situation, violation: Violation) -> None:
     issue(situation, situation.now)
 
 
-def _may_issue(situation: Situation) -> bool:
-    """Whether this Certificate owns its Secret's name, and no failure holds it back."""
+def _may_issue(situation: Situation, owner: str) -> bool:
+    """Whether this Certificate owns its Secret's name, and neither a failure nor a loop holds it back."""
     draft = situation.draft
-    owner = _secret_owner(situation)
     if not draft.check(
         "no other certificate has the same secretName",
         owner == situation.certificate.metadata.name,
@@ -87,21 +89,7 @@ def _may_issue(situation: Situation) -> bool:
         draft.wake(until)
         draft.say(f"failed to be issued; {detail}", "the backoff")
         return False
-    return True
-
-
-def _secret_owner(situation: Situation) -> str:
-    """The name of the Certificate that may write spec.secretName."""
-    candidates = [situation.certificate, *situation.world.rivals]
-    if len(candidates) > 1 and situation.world.secret is not None:
-        named = situation.world.secret.metadata.annotations.get(ann.CERTIFICATE_NAME)
-        if named is not None and any(c.metadata.name == named for c in candidates):
-            return named
-    oldest = min(
-        candidates,
-        key=lambda c: (c.metadata.creation_timestamp or situation.now, c.metadata.name),
-    )
-    return oldest.metadata.name
+    return not budget.holds_back(situation, "trigger")
 
 
 def _backoff_until(situation: Situation) -> datetime | None:
@@ -125,7 +113,8 @@ def _repair_secret(situation: Situation) -> None:
         return
     violation = target_secret.drift(situation.certificate, secret, owner=owner)
     detail = violation.message if violation else ""
-    if situation.draft.check("secret carries the metadata it should", violation is None, detail):
+    in_line = situation.draft.check("secret carries the metadata it should", violation is None, detail)
+    if violation is None or in_line or not conflicts.may_repair(situation, violation):
         return
     missing = keystore_passwords.missing(situation)
     if missing:

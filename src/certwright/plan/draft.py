@@ -10,13 +10,13 @@ import msgspec
 
 from certwright.api import conditions
 from certwright.api.certmanager import Certificate, CertificateCondition
-from certwright.api.reasons import ISSUING, READY
+from certwright.api.reasons import ISSUING, RATE_LIMITED, READY, SECRET_CONFLICT
 from certwright.plan.actions import Action, Check, Emit, Event, PatchStatus, Plan
 
 FIELD_MANAGER = "cert-manager-certificates-readiness"
 
 # The conditions that are ours to write; those of others stay as they are.
-_OURS = frozenset({READY, ISSUING})
+_OURS = frozenset({READY, ISSUING, RATE_LIMITED, SECRET_CONFLICT})
 
 # Status fields by Python name and wire name, in the order users see them.
 _FIELDS = {
@@ -69,6 +69,10 @@ class Draft:
             self.set_condition(type_, "False", reason, message)
         else:
             self.conditions = conditions.remove(self.conditions, type_)
+
+    def drop_condition(self, type_: str) -> None:
+        """Remove a condition that nobody but us writes, if it is there."""
+        self.conditions = conditions.remove(self.conditions, type_)
 
     def set(self, field: str, value: Any) -> None:  # a status field of any type
         """Set a status field by its Python name; None removes it."""

@@ -23,7 +23,7 @@ from certwright.api.reasons import (
 from certwright.pki import certificate as x509
 from certwright.pki import match
 from certwright.pki.errors import PKIError
-from certwright.plan import keystore_passwords, next_key, target_secret
+from certwright.plan import budget, keystore_passwords, next_key, target_secret
 from certwright.plan.actions import WARNING, CreateRequest, Event, StoreTemporary
 from certwright.plan.names import copied_annotations, request_name, unstable_request_name
 from certwright.plan.policies import USABLE_PAIR, evaluate, go_list, go_time
@@ -42,6 +42,8 @@ def issue(situation: Situation, since: datetime | None) -> None:
     for request in situation.world.requests:
         if revision_of(request) is None:
             situation.delete_request(request)
+    if not requests and situation.runs("request-manager") and budget.holds_back(situation, "request-manager"):
+        return  # before a key is made for nothing
     key_name, fresh = next_key.choose(situation)
     if not key_name:
         return  # and the draft says why
@@ -142,6 +144,8 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
     if not situation.runs("request-manager"):
         situation.draft.say("waits for a CertificateRequest that is not made here", "somebody else")
         return
+    if budget.holds_back(situation, "request-manager"):
+        return
     metadata, revision = situation.certificate.metadata, situation.next_revision
     name = (
         request_name(metadata.name, revision)
@@ -149,12 +153,14 @@ def _request(situation: Situation, key_name: str, previous: list[CertificateRequ
         else unstable_request_name(situation.certificate, revision, key_name)
     )
     annotations = copied_annotations(metadata.annotations, situation.policy.copied_annotation_prefixes)
+    annotations.pop(ann.RECENT_REQUESTS, None)
     text = f'Created new CertificateRequest resource "{name}"'
     create = CreateRequest(
         name,
         key_name,
         dict(metadata.labels),
         annotations
+        | budget.annotation(situation)
         | {
             ann.REVISION: str(revision),
             ann.PRIVATE_KEY_SECRET_NAME: key_name,

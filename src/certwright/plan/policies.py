@@ -12,9 +12,10 @@ from msgspec import Struct
 from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef
 from certwright.api.references import issuer_key
-from certwright.pki import csr, match, renewal
+from certwright.pki import csr, match
 from certwright.pki.errors import PKIError
 from certwright.pki.keys import violations as key_violations
+from certwright.pki.renewal import Renewal
 from certwright.plan.actions import Check
 from certwright.plan.world import SecretFacts
 
@@ -27,12 +28,16 @@ class Violation(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """What the checks see: the Certificate, its Secret and the request of its current revision."""
+    """What the checks see: the Certificate, its Secret and the request of its current revision.
+
+    `renewal` is when the certificate in the Secret is due, None without one.
+    """
 
     certificate: Certificate
     secret: SecretFacts | None
     current: CertificateRequest | None
     now: datetime
+    renewal: Renewal | None = None
 
 
 Policy = Callable[[View], Violation | None]
@@ -175,13 +180,10 @@ def current_request_mismatches_spec(view: View) -> Violation | None:
 
 
 def certificate_nears_expiry(view: View) -> Violation | None:
-    """The renewal time, computed from the certificate and not from the status, must be ahead."""
-    secret = _secret(view)
-    if secret.certificate is None:
-        return _bad_certificate(secret)
-    when = renewal.renewal_time(
-        secret.certificate.not_before, secret.certificate.not_after, view.certificate.spec
-    )
+    """The renewal time, computed from the certificate, must be ahead."""
+    when = view.renewal
+    if when is None:
+        return _bad_certificate(_secret(view))
     if when.at is None or when.at > view.now:
         return None
     if when.error:

@@ -10,8 +10,11 @@ from certwright.api import conditions
 from certwright.api.certmanager import Certificate, CertificateRequest
 from certwright.api.reasons import ISSUING, READY, WINDOW_ERROR
 from certwright.api.references import is_ours, issuer_key
-from certwright.pki import csr, renewal
+from certwright.pki import csr
 from certwright.pki.errors import PKIError
+from certwright.pki.keys import PublicKey
+from certwright.pki.renewal import Renewal
+from certwright.plan import renewal_spread
 from certwright.plan.actions import WARNING, DeleteRequest, DeleteSecret, Event, ForgetKey
 from certwright.plan.draft import Draft
 from certwright.plan.policies import READINESS, View, Violation, evaluate, go_time
@@ -47,10 +50,22 @@ class Situation:
 
     def view(self, current: CertificateRequest | None = None) -> View:
         """What the checks see; `current` stands in for the request of the current revision."""
-        if current is None:
-            revision = self.certificate.status.revision
-            current = next(iter(self.requests_of(revision)), None) if revision is not None else None
-        return View(self.certificate, self.world.secret, current, self.now)
+        request = self._current_request() if current is None else current
+        return View(self.certificate, self.world.secret, request, self.now, self.renewal())
+
+    def renewal(self) -> Renewal | None:
+        """When the certificate in the Secret is due for renewal; None if there is no certificate."""
+        facts = self.world.secret.certificate if self.world.secret else None
+        return renewal_spread.due(self.certificate, facts, self.policy, self.now) if facts else None
+
+    def _current_request(self) -> CertificateRequest | None:
+        """The request of the current revision; of several, rather the one that the stored key is for."""
+        revision = self.certificate.status.revision
+        requests = self.requests_of(revision) if revision is not None else []
+        if len(requests) > 1:
+            key = self.world.secret.key if self.world.secret else None
+            requests.sort(key=lambda request: (not _is_for(request, key), request.metadata.name))
+        return requests[0] if requests else None
 
     def judge_readiness(self, current: CertificateRequest | None = None) -> None:
         """Set Ready and the times that follow from the stored certificate."""
@@ -58,11 +73,9 @@ class Situation:
         violation, trace = evaluate(READINESS, self.view(current))
         draft.trace += [check for check in trace if check not in draft.trace]
         facts = self.world.secret.certificate if self.world.secret else None
-        when = None
-        if facts is not None:
-            when = renewal.renewal_time(facts.not_before, facts.not_after, self.spec)
-            if when.error:
-                violation = Violation(WINDOW_ERROR, f"Could not calculate renewal time: {when.error}")
+        when = self.renewal()
+        if when is not None and when.error:
+            violation = Violation(WINDOW_ERROR, f"Could not calculate renewal time: {when.error}")
         renews_at = when.at if when else None
         if not self.runs("readiness"):
             draft.wake(renews_at)
@@ -77,7 +90,8 @@ class Situation:
         draft.wake(renews_at)
         draft.wake(facts.not_after + timedelta(seconds=1))
         renews = f"renews at {go_time(renews_at)}" if renews_at else "is not renewed"
-        draft.say(f"is ready, valid until {go_time(facts.not_after)}, and {renews}")
+        if not draft.waiting_for:  # what keeps it from being renewed is more of a piece of news
+            draft.say(f"is ready, valid until {go_time(facts.not_after)}, and {renews}")
 
     def _not_ready(self, violation: Violation) -> None:
         changed = self.draft.set_condition(READY, "False", violation.reason, violation.message)
@@ -142,6 +156,11 @@ def request_facts(request: CertificateRequest) -> csr.RequestFacts | None:
         return csr.parse_request(request.spec.request)
     except PKIError:
         return None
+
+
+def _is_for(request: CertificateRequest, key: PublicKey | None) -> bool:
+    facts = request_facts(request)
+    return facts is not None and key is not None and facts.public_key.spki_sha256 == key.spki_sha256
 
 
 def backoff(attempts: int, policy: Policy) -> timedelta:

@@ -20,6 +20,7 @@ from certwright.plan.world import OwnedFields, SecretFacts
 MANAGED_PREFIXES = ("cert-manager.io/", "controller.cert-manager.io/")
 IDENTITY = frozenset({ann.CERTIFICATE_NAME, ann.ISSUER_NAME, ann.ISSUER_KIND, ann.ISSUER_GROUP})
 _KEYSTORE_KEYS = frozenset(key for pair in keystores.FILES.values() for key in pair)
+_PAIR = frozenset({ann.TLS_CRT, ann.TLS_KEY})
 FORMAT_KEYS = {"DER": ann.KEY_DER, "CombinedPEM": ann.TLS_COMBINED}
 
 
@@ -225,15 +226,22 @@ POST_ISSUANCE: tuple[Callable[[Comparison], Violation | None], ...] = (
 
 
 def owned_fields(entries: Iterable[ManagedFieldsEntry]) -> OwnedFields:
-    """What our field manager owns of a Secret, from its managedFields."""
+    """What our field manager owns of a Secret, from its managedFields, and who else writes it."""
     labels: set[str] = set()
     annotations: set[str] = set()
     data: set[str] = set()
     owners: set[str] = set()
+    others: set[str] = set()
+    pair_writers: set[str] = set()
     for entry in entries:
-        if entry.manager != ann.TARGET_SECRET_MANAGER:
-            continue
         fields = entry.fields_v1 or {}
+        if entry.manager != ann.TARGET_SECRET_MANAGER:
+            others.add(entry.manager)
+            if _names(_child(fields, "f:data")) & _PAIR:
+                pair_writers.add(entry.manager)
+            continue
+        if entry.fields_type not in {"", "FieldsV1"}:
+            return OwnedFields(error=f"managedFields of type {entry.fields_type} are not known")
         metadata = _child(fields, "f:metadata")
         labels |= _names(_child(metadata, "f:labels"))
         annotations |= _names(_child(metadata, "f:annotations"))
@@ -243,7 +251,14 @@ def owned_fields(entries: Iterable[ManagedFieldsEntry]) -> OwnedFields:
             for key in _child(metadata, "f:ownerReferences")
             if key.startswith('k:{"uid":')
         }
-    return OwnedFields(frozenset(labels), frozenset(annotations), frozenset(data), frozenset(owners))
+    return OwnedFields(
+        labels=frozenset(labels),
+        annotations=frozenset(annotations),
+        data=frozenset(data),
+        owner_uids=frozenset(owners),
+        pair_writers=tuple(sorted(pair_writers)),
+        others=tuple(sorted(others)),
+    )
 
 
 def _metadata(

@@ -1,6 +1,6 @@
 """What a plan may look at: immutable observations, gathered by the shell. No behaviour beyond look-ups."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -12,12 +12,18 @@ from certwright.pki.keys import PublicKey
 
 
 class OwnedFields(Struct, frozen=True, gc=False):
-    """What one field manager owns of a Secret, read from metadata.managedFields."""
+    """What our field manager owns of a Secret, read from metadata.managedFields.
+
+    `pair_writers` are the other managers that own tls.crt or tls.key, `others` all other managers; sorted.
+    `error` says why none of it could be read.
+    """
 
     labels: frozenset[str] = frozenset()
     annotations: frozenset[str] = frozenset()
     data: frozenset[str] = frozenset()
     owner_uids: frozenset[str] = frozenset()
+    pair_writers: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -68,6 +74,15 @@ class KeystorePassword(Struct, frozen=True):
     usable: bool
 
 
+class Recent(Struct, frozen=True):
+    """What this process itself did for a Certificate not long ago: when it made requests, and for which
+    generation and when it repaired the Secret. Empty after a restart.
+    """
+
+    requests: tuple[datetime, ...] = ()
+    repairs: tuple[tuple[int, datetime], ...] = ()
+
+
 class Policy(Struct, frozen=True):
     """Settings of the controllers that change decisions (upstream's flags and gates of the same meaning).
 
@@ -75,6 +90,8 @@ class Policy(Struct, frozen=True):
     `name_constraints` and `other_names` tell whether the fields of these names count;
     `stable_request_names` and `request_basic_constraints` are the gates StableCertificateRequestName and
     UseCertificateRequestBasicConstraints.
+    Beyond upstream: `requests_per_hour` and `repairs_per_hour` bound what is done for one Certificate (0: not
+    at all), `renewal_spread` is the part of the time up to its renewal that a certificate may give away.
     """
 
     minimum_backoff: timedelta = timedelta(hours=1)
@@ -94,6 +111,9 @@ class Policy(Struct, frozen=True):
     literal_subject: bool = True
     name_constraints: bool = True
     other_names: bool = True
+    requests_per_hour: int = 20
+    repairs_per_hour: int = 10
+    renewal_spread: float = 0.05
 
     def runs(self, controller: str) -> bool:
         """Whether the controller of this name is on."""
@@ -117,6 +137,7 @@ class CertificateWorld(Struct, frozen=True):
     rivals: tuple[Certificate, ...] = ()
     signs_in_process: bool = False
     passwords: tuple[KeystorePassword, ...] = ()
+    recent: Recent = Recent()
 
     @property
     def key(self) -> tuple[str, str]:
