@@ -133,7 +133,7 @@ class _One:
             self._call.resource,
             codec.convert(before, type_) if before is not None else None,
             codec.convert(after, type_),
-            tuple(changed_fields(before, after)),
+            changed_fields(before, after),
         )
 
     async def _before(self) -> dict[str, Any] | None:
@@ -179,15 +179,15 @@ class _One:
         self._note(f"{self._manifest.where}, {self._manifest.title}: {text}")
 
 
-def changed_fields(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str]:
+def changed_fields(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, ...]:
     """The paths in which two states of an object differ, server's bookkeeping and status aside; no values.
 
     Lists are compared as a whole. Nothing for an object that is new.
     """
     if before is None:
-        return []
+        return ()
     found: list[str] = []
-    for key in sorted(before.keys() | after.keys()):
+    for key in before.keys() | after.keys():
         if key not in ("metadata", "status", "apiVersion", "kind"):
             found += _differences(before.get(key), after.get(key), key)
     for key in ("labels", "annotations"):
@@ -197,7 +197,7 @@ def changed_fields(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -
         found += _differences(one, other, f"metadata.{key}")
     for key in ("finalizers", "ownerReferences"):
         found += _differences(before["metadata"].get(key), after["metadata"].get(key), f"metadata.{key}")
-    return found
+    return tuple(sorted(found))
 
 
 def merged(live: Any, wanted: Any) -> Any:
@@ -209,7 +209,7 @@ def merged(live: Any, wanted: Any) -> Any:
 
 def _differences(before: Any, after: Any, path: str) -> list[str]:
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = sorted(before.keys() | after.keys())
+        keys = before.keys() | after.keys()
         return [p for key in keys for p in _differences(before.get(key), after.get(key), f"{path}.{key}")]
     return [] if before == after else [path]
 

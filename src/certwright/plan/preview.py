@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from certwright.api.defaults import DEFAULT_DURATION
 from certwright.api.duration import DurationError, parse_duration
-from certwright.api.reasons import ISSUING
+from certwright.api.reasons import ISSUING, READY
 from certwright.api.references import is_ours, issuer_key
 from certwright.pki.renewal import renewal_time
 from certwright.plan.actions import (
@@ -141,10 +141,10 @@ def certificate_effect(case: CertificateCase, policy: Policy, now: datetime) -> 
             ADOPT if _adopts(case) else UPDATE,
             renewal=_renewal(plan, case, estimate=None),
             deletes=_deletes(plan.actions),
-            notes=(*_later(case), *_left_behind(case), *_under_way(plan, case)),
+            notes=_of_no_consequence(plan, case),
         )
     issues = deed in (ISSUE, REISSUE)
-    reason, message = _why(deed, plan)
+    reason, message = _why(deed, plan, case.after)
     return _effect(
         case,
         deed,
@@ -193,12 +193,12 @@ def _deed(plan: Plan, world: CertificateWorld) -> str:
     return REWRITE if any(isinstance(action, ApplySecret) for action in plan.actions) else NONE
 
 
-def _why(deed: str, plan: Plan) -> tuple[str, str]:
+def _why(deed: str, plan: Plan, world: CertificateWorld) -> tuple[str, str]:
     """Reason and message: of the condition that begins an issuance, or of what stands in the way of one."""
     if deed == BLOCK:
         warnings = [e for action in plan.actions for e in action.events if e.type == WARNING]
         return (warnings[-1].reason, warnings[-1].message) if warnings else ("", plan.summary)
-    if deed in (ISSUE, REISSUE):
+    if deed in (ISSUE, REISSUE) and not is_issuing(world.certificate):
         for condition in _conditions(plan):
             if condition.get("type") == ISSUING and condition.get("status") == "True":
                 return str(condition.get("reason") or ""), str(condition.get("message") or "")
@@ -294,13 +294,15 @@ def _later(case: CertificateCase, *counts: str) -> tuple[str, ...]:
     return (f"counts from the next issuance on: {', '.join(waiting)}",) if waiting else ()
 
 
-def _under_way(plan: Plan, case: CertificateCase) -> tuple[str, ...]:
+def _of_no_consequence(plan: Plan, case: CertificateCase) -> tuple[str, ...]:
+    """What there is to say about a change that neither issues nor writes anything."""
     if case.after.certificate.metadata.deletion_timestamp is not None:
         return ("is being deleted",)
+    notes = (*_later(case), *_left_behind(case))
     if is_issuing(case.after.certificate):
-        return ("an issuance is under way, and goes on",)
-    ready = [c for c in _conditions(plan) if c.get("type") == "Ready" and c.get("status") != "True"]
-    return tuple(f"not ready: {condition.get('message')}" for condition in ready)
+        return (*notes, "an issuance is under way, and goes on")
+    ready = [c for c in _conditions(plan) if c.get("type") == READY and c.get("status") != "True"]
+    return (*notes, *(f"not ready: {condition.get('message')}" for condition in ready))
 
 
 def _hindrances(case: CertificateCase) -> tuple[str, ...]:
