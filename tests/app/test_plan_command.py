@@ -190,7 +190,7 @@ def test_the_text_says_each_thing_on_a_line_of_its_own() -> None:
         "  - delete CertificateRequest w-1",
         "! cannot issue Certificate shop/db",
         "    because: Why: what",
-        "+ adopt secret Certificate shop/mq: Secret mq-tls",
+        "+ adopt secret for Certificate shop/mq: Secret mq-tls",
         "",
         "note: something to know",
         "Certificates: 0 to issue, 1 to re-issue, 0 secrets to rewrite, 1 to adopt, 1 that cannot be issued, "

@@ -28,8 +28,8 @@ _SIGNS = {ISSUE: "+", REISSUE: "~", REWRITE: "~", ADOPT: "+", BLOCK: "!", UPDATE
 _WORDS = {
     ISSUE: "issue",
     REISSUE: "re-issue",
-    REWRITE: "rewrite secret",
-    ADOPT: "adopt secret",
+    REWRITE: "rewrite secret of",
+    ADOPT: "adopt secret for",
     BLOCK: "cannot issue",
     UPDATE: "update",
     NONE: "unchanged",

@@ -5,10 +5,10 @@ whoever calls this. Everything is read live, and once for each namespace.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -22,8 +22,10 @@ from certwright.api.meta import (
     ISSUERS,
     SECRETS,
     Resource,
+    controller_of,
 )
 from certwright.api.references import is_ours, issuer_key
+from certwright.controllers.certificates import owner_index
 from certwright.controllers.issuer_outlook import IssuerKey, IssuerOutlooks
 from certwright.controllers.issuers import secret_names, signs_at_once
 from certwright.controllers.secrets import LABELLED, decode_facts
@@ -36,7 +38,6 @@ from certwright.plan.request import is_ready
 from certwright.plan.secret_facts import secret_facts
 from certwright.plan.world import CertificateWorld, Policy, SecretFacts
 
-T = TypeVar("T")
 Object = Certificate | Issuer | Secret | PartialObject
 Key = tuple[str, str]
 """Namespace and name."""
@@ -93,15 +94,34 @@ class _State(Struct):
         """The issuer of our own group that a Certificate refers to."""
         return self.issuers.get(_issuer_key(certificate)) if is_ours(certificate.spec.issuer_ref) else None
 
+
+class _Worlds:
+    """The worlds of all Certificates of a state, which must not change any more."""
+
+    def __init__(self, state: _State) -> None:
+        self.state = state
+        self._requests: dict[str, list[CertificateRequest]] = defaultdict(list)
+        self._next_keys: dict[str, list[SecretFacts]] = defaultdict(list)
+        self._siblings: dict[Key, list[Certificate]] = defaultdict(list)
+        for request in state.requests.values():
+            for uid in owner_index(request):
+                self._requests[uid].append(request)
+        for facts in state.secrets.values():
+            owner = controller_of(facts.metadata)
+            if owner is not None:
+                self._next_keys[owner.uid].append(facts)
+        for certificate in state.certificates.values():
+            self._siblings[_target(certificate)].append(certificate)
+
     def world(self, certificate: Certificate, *, signs: bool) -> CertificateWorld:
         """The world of one Certificate."""
-        namespace = certificate.metadata.namespace
+        uid = certificate.metadata.uid
         return assemble(
             certificate,
-            self.secrets.get((namespace, certificate.spec.secret_name)),
-            requests=_within(self.requests, namespace),
-            labelled=_within(self.secrets, namespace),
-            siblings=_within(self.certificates, namespace),
+            self.state.secrets.get(_target(certificate)),
+            requests=self._requests.get(uid, ()),
+            labelled=self._next_keys.get(uid, ()),
+            siblings=self._siblings.get(_target(certificate), ()),
             signs=signs,
         )
 
@@ -124,7 +144,8 @@ async def foresee(
     changed = {(change.resource.kind, *change.key): change for change in changes}
     secrets = {change.key: change.after for change in changes if isinstance(change.after, Secret)}
     await outlooks.check({key for key, c in changed.items() if c.object != UNCHANGED}, secrets)
-    cases = [_case(before, after, key, outlooks, changed) for key in sorted(after.certificates)]
+    worlds = _Worlds(before), _Worlds(after)
+    cases = [_case(*worlds, key, outlooks, changed) for key in sorted(after.certificates)]
     everyone = await _everyone(client, after, changes, notes)
     issuers = [
         _issuer_case(before, key, issuer, outlooks, changed, everyone)
@@ -167,8 +188,7 @@ async def _add_targets(client: Client, before: _State, after: _State, changes: S
     """Read the target Secrets that do not carry our label: somebody else made them, or they are missing."""
     given = {change.key for change in changes if change.resource == SECRETS}
     wanted = {
-        (certificate.metadata.namespace, certificate.spec.secret_name)
-        for certificate in (*before.certificates.values(), *after.certificates.values())
+        _target(certificate) for certificate in (*before.certificates.values(), *after.certificates.values())
     }
     for change in changes:
         if isinstance(change.before, Secret):
@@ -199,19 +219,21 @@ async def _everyone(
 
 
 def _case(
-    before: _State,
-    after: _State,
+    before: _Worlds,
+    after: _Worlds,
     key: Key,
     outlooks: IssuerOutlooks,
     changed: dict[IssuerKey, Change],
 ) -> CertificateCase:
-    certificate, old = after.certificates[key], before.certificates.get(key)
+    certificate, old = after.state.certificates[key], before.state.certificates.get(key)
     change = changed.get((CERTIFICATES.kind, *key))
     ours = is_ours(certificate.spec.issuer_ref)
     outlook = outlooks.of(_issuer_key(certificate)) if ours else Outlook(ready=True)
     signs = ours and outlook.ready and outlooks.is_built_in(_issuer_key(certificate))
     return CertificateCase(
-        before=before.world(old, signs=signs_at_once(before.issuer_of(old))) if old is not None else None,
+        before=before.world(old, signs=signs_at_once(before.state.issuer_of(old)))
+        if old is not None
+        else None,
         after=after.world(certificate, signs=signs),
         issuer=outlook,
         fields=change.fields if change is not None else (),
@@ -257,5 +279,5 @@ def _key(obj: Certificate | CertificateRequest | SecretFacts | Issuer) -> Key:
     return obj.metadata.namespace, obj.metadata.name
 
 
-def _within(objects: dict[Key, T], namespace: str) -> list[T]:
-    return [obj for key, obj in objects.items() if key[0] == namespace]
+def _target(certificate: Certificate) -> Key:
+    return certificate.metadata.namespace, certificate.spec.secret_name
