@@ -56,9 +56,8 @@ async def preview_manifests(
     client: Client, manifests: Sequence[Manifest], options: Options, at: datetime
 ) -> Preview:
     """What applying the manifests at this moment would lead to. Raises RunError and ApiError."""
-    notes: list[str] = []
     names = rehearsal.Options(options.namespace or "default", options.field_manager)
-    changes = await rehearsal.rehearse(client, manifests, names, at, notes.append)
+    changes, notes = await rehearsal.rehearse(client, manifests, names, at)
     settings = Settings(cluster_resource_namespace=options.cluster_resource_namespace)
     return await foresee(client, changes, settings, at, notes)
 

@@ -5,8 +5,9 @@ Nothing is stored. Only objects that certificates depend on are asked about; the
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -40,6 +41,9 @@ TYPES: Mapping[Resource, type[Object]] = {
     CERTIFICATE_REQUESTS: PartialObject,
 }
 
+_AT_ONCE = 8
+"""How many objects the server is asked about at the same time."""
+
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MAY_NOT_WRITE = re.compile(r"cannot (?:patch|create|update) resource")
 
@@ -52,70 +56,67 @@ class Options(msgspec.Struct, frozen=True):
 
 
 async def rehearse(
-    client: Client,
-    manifests: Sequence[Manifest],
-    options: Options,
-    now: datetime,
-    note: Callable[[str], None],
-) -> list[Change]:
-    """What each manifest would change. Raises RunError with a line for each mistake in any of them, and
-    ApiError when the server cannot be asked at all.
+    client: Client, manifests: Sequence[Manifest], options: Options, now: datetime
+) -> tuple[list[Change], list[str]]:
+    """What each manifest would change, and a line for each thing that limits what can be said.
 
-    `note` is called with one line for each thing that limits what can be said.
+    Raises RunError with a line for each mistake in any of them, and ApiError when the server cannot be
+    asked at all.
     """
     new_namespaces = {each.name for each in manifests if each.kind == "Namespace"}
-    changes: list[Change] = []
-    mistakes: list[str] = []
-    ignored = 0
-    for manifest in manifests:
-        resource = _resource(manifest)
-        if resource is None:
-            ignored += 1
-            continue
+    mistakes = [text for each in manifests if (text := _unknown_kind(each))]
+    ours = [(each, resource) for each in manifests if (resource := _resource(each)) is not None]
+    turn = asyncio.Semaphore(_AT_ONCE)
+    rehearsals = []
+    for manifest, resource in ours:
         namespace = (manifest.namespace or options.namespace) if resource.namespaced else None
-        one = _One(
-            client, manifest, Call(resource, namespace, options.field_manager, dry_run=True), now, note
-        )
-        try:
-            changes.append(await one.change(is_new_namespace=namespace in new_namespaces))
-        except (Invalid, Forbidden, NotFound, Conflict) as error:
-            mistakes += error_lines(manifest, _explained(error, resource))
-        except ValueError as error:  # a name that no path can hold, or a field of another type
-            mistakes.append(f"{manifest.where}, {manifest.title}: {error}")
+        call = Call(resource, namespace, options.field_manager, dry_run=True)
+        rehearsals.append(_Rehearsal(client, manifest, call, now, namespace in new_namespaces))
+    found = await asyncio.gather(*(each.attempt(turn) for each in rehearsals))
+    mistakes += [line for each in rehearsals for line in each.mistakes]
     if mistakes:
         raise RunError(*mistakes)
-    if ignored:
-        objects = "1 object" if ignored == 1 else f"{ignored} objects"
-        note(f"{objects} of other kinds left out: certificates do not depend on them")
-    return changes
+    notes = [line for each in rehearsals for line in each.notes]
+    others = len(manifests) - len(ours)
+    if others:
+        objects = "1 object" if others == 1 else f"{others} objects"
+        notes.append(f"{objects} of other kinds left out: certificates do not depend on them")
+    return [change for change in found if change is not None], notes
 
 
-class _One:
-    """The rehearsal of one manifest."""
+class _Rehearsal:
+    """That of one manifest; what there is to say about it is collected in `notes` and `mistakes`."""
 
     def __init__(
-        self,
-        client: Client,
-        manifest: Manifest,
-        call: Call,
-        now: datetime,
-        note: Callable[[str], None],
+        self, client: Client, manifest: Manifest, call: Call, now: datetime, is_new_namespace: bool
     ) -> None:
+        self.notes: list[str] = []
+        self.mistakes: list[str] = []
         self._client = client
         self._manifest = manifest
         self._call = call
         self._now = now
-        self._note = note
+        self._is_new_namespace = is_new_namespace
 
-    async def change(self, *, is_new_namespace: bool) -> Change:
-        """What would become of the object. Raises ApiError or ValueError."""
+    async def attempt(self, turn: asyncio.Semaphore) -> Change | None:
+        """What would become of the object, None if it is wrong. Raises ApiError if nobody could be asked."""
+        try:
+            async with turn:
+                return await self._change()
+        except (Invalid, Forbidden, NotFound, Conflict) as error:
+            self.mistakes += error_lines(self._manifest, _explained(error, self._call.resource))
+        except ValueError as error:  # a name that no path can hold, or a field of another type
+            self.mistakes.append(f"{self._manifest.where}, {self._manifest.title}: {error}")
+        return None
+
+    async def _change(self) -> Change:
         before = await self._before()
         version = before["metadata"].get("resourceVersion") if before is not None else None
         try:
             body, warnings = await send_apply(self._client, self._call, self._manifest, version)
             after = msgspec.json.decode(body)
         except NotFound as error:
-            if not (is_new_namespace and error.details.kind == "namespaces"):
+            if not (self._is_new_namespace and error.details.kind == "namespaces"):
                 raise
             self._say(f"namespace {self._call.namespace} is not there yet: the server could not check it")
             after, warnings = self._new(), []
@@ -176,7 +177,7 @@ class _One:
             self._say(f"kubectl apply without --server-side would remove {', '.join(gone)}; here it stays")
 
     def _say(self, text: str) -> None:
-        self._note(f"{self._manifest.where}, {self._manifest.title}: {text}")
+        self.notes.append(f"{self._manifest.where}, {self._manifest.title}: {text}")
 
 
 def changed_fields(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, ...]:
@@ -221,16 +222,17 @@ def _paths(value: Any, path: str) -> list[str]:
 
 
 def _resource(manifest: Manifest) -> Resource | None:
-    for resource in TYPES:
-        if (resource.api_version, resource.kind) == (manifest.api_version, manifest.kind):
-            return resource
-    group = manifest.api_version.rpartition("/")[0]
-    if group == CERT_MANAGER_GROUP:
-        raise RunError(
-            f"{manifest.where}: there is no {manifest.kind} in {manifest.api_version}; the kinds are: "
-            f"{', '.join(r.kind for r in TYPES if r.group)} of {CERTIFICATES.api_version}"
-        )
-    return None
+    kind = (manifest.api_version, manifest.kind)
+    return next((each for each in TYPES if (each.api_version, each.kind) == kind), None)
+
+
+def _unknown_kind(manifest: Manifest) -> str:
+    """What is wrong with a kind of our group that does not exist, empty if nothing."""
+    if manifest.api_version.rpartition("/")[0] != CERT_MANAGER_GROUP or _resource(manifest) is not None:
+        return ""
+    kinds = ", ".join(each.kind for each in TYPES if each.group)
+    here = f"{manifest.where}: there is no {manifest.kind} in {manifest.api_version}"
+    return f"{here}; the kinds are: {kinds} of {CERTIFICATES.api_version}"
 
 
 def _explained(error: ApiError, resource: Resource) -> ApiError:
