@@ -61,6 +61,14 @@ class Change(Struct, frozen=True):
         """Whether the object itself is created, changed or unchanged."""
         return CREATED if self.before is None else CHANGED if self.fields else UNCHANGED
 
+    @property
+    def effect(self) -> ObjectEffect:
+        """What it means for the object alone."""
+        namespace, name = self.key
+        return ObjectEffect(
+            kind=self.resource.kind, namespace=namespace, name=name, object=self.object, fields=self.fields
+        )
+
 
 class Settings(Struct, frozen=True):
     """What the controllers of the cluster are taken to be set to."""
@@ -151,13 +159,7 @@ async def foresee(
         _issuer_case(before, key, issuer, outlooks, changed, everyone)
         for key, issuer in sorted(after.issuers.items())
     ]
-    others = [
-        ObjectEffect(
-            kind=c.resource.kind, namespace=c.key[0], name=c.key[1], object=c.object, fields=c.fields
-        )
-        for c in changes
-        if not isinstance(c.after, Certificate | Issuer)
-    ]
+    others = [change.effect for change in changes if not isinstance(change.after, Certificate | Issuer)]
     return preview(cases, issuers, others, settings.policy, now, notes)
 
 
