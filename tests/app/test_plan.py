@@ -102,6 +102,18 @@ EDITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "encodeUsagesInRequest": ({}, {"encodeUsagesInRequest": False}, "update"),
     "nameConstraints": ({"isCA": True}, {"isCA": True, "nameConstraints": CONSTRAINTS}, "update"),
     "revisionHistoryLimit": ({}, {"revisionHistoryLimit": 3}, "update"),
+    "keystores on": ({}, {"keystores": {"jks": {"create": True, "password": "changeit"}}}, "rewrite"),
+    "keystores off": ({"keystores": {"jks": {"create": True, "password": "changeit"}}}, {}, "rewrite"),
+    "a keystore's password": (
+        {"keystores": {"jks": {"create": True, "password": "changeit"}}},
+        {"keystores": {"jks": {"create": True, "password": "changed"}}},
+        "update",
+    ),
+    "a keystore's password that is missing": (
+        {},
+        {"keystores": {"jks": {"create": True, "passwordSecretRef": {"name": "nowhere", "key": "x"}}}},
+        "block",
+    ),
     "nothing": ({}, {}, "none"),
 }
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from certwright.api import annotations as ann
@@ -95,15 +94,15 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         )
         for name, reference in references(certificate).items()
     ]
-    world = assemble(
+    return assemble(
         certificate,
         secret,
         requests=requests,
         labelled=labelled,
         siblings=siblings,
         signs=signs_at_once(issuer),
+        passwords=passwords,
     )
-    return msgspec.structs.replace(world, passwords=tuple(passwords))
 
 
 async def _certificate(

@@ -6,7 +6,8 @@ whoever calls this. Everything is read live, and once for each namespace.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -28,7 +29,8 @@ from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.certificates import owner_index
 from certwright.controllers.issuer_outlook import IssuerKey, IssuerOutlooks
 from certwright.controllers.issuers import secret_names, signs_at_once
-from certwright.controllers.secrets import LABELLED, decode_facts
+from certwright.controllers.keystore_passwords import password_fact, references
+from certwright.controllers.secrets import LABELLED, decode_facts, decode_secret
 from certwright.controllers.worlds import assemble
 from certwright.kube.client import Client
 from certwright.kube.errors import Forbidden, NotFound
@@ -36,7 +38,7 @@ from certwright.plan.effects import CHANGED, CREATED, UNCHANGED, ObjectEffect, P
 from certwright.plan.preview import CertificateCase, IssuerCase, Outlook, preview
 from certwright.plan.request import is_ready
 from certwright.plan.secret_facts import secret_facts
-from certwright.plan.world import CertificateWorld, Policy, SecretFacts
+from certwright.plan.world import CertificateWorld, KeystorePassword, Policy, SecretFacts
 
 Object = Certificate | Issuer | Secret | PartialObject
 Key = tuple[str, str]
@@ -84,6 +86,7 @@ class _State(Struct):
     requests: dict[Key, CertificateRequest] = {}
     secrets: dict[Key, SecretFacts] = {}
     issuers: dict[IssuerKey, Issuer] = {}
+    passwords: dict[Key, tuple[KeystorePassword, ...]] = {}
 
     def with_changes(self, changes: Iterable[Change]) -> "_State":
         """The same after the changes."""
@@ -131,6 +134,7 @@ class _Worlds:
             labelled=self._next_keys.get(uid, ()),
             siblings=self._siblings.get(_target(certificate), ()),
             signs=signs,
+            passwords=self.state.passwords.get(_key(certificate), ()),
         )
 
 
@@ -146,6 +150,8 @@ async def foresee(
     before = await _read(client, namespaces, notes)
     after = before.with_changes(changes)
     await _add_targets(client, before, after, changes)
+    await _add_passwords(client, before, {c.key: c.before for c in changes if c.resource == SECRETS})
+    await _add_passwords(client, after, {c.key: c.after for c in changes if c.resource == SECRETS})
     outlooks = IssuerOutlooks(
         client, after.issuers, list(after.certificates.values()), settings.cluster_resource_namespace, now
     )
@@ -201,6 +207,19 @@ async def _add_targets(client: Client, before: _State, after: _State, changes: S
         except NotFound:
             continue
         before.secrets[(namespace, name)] = after.secrets[(namespace, name)] = facts
+
+
+async def _add_passwords(client: Client, state: _State, given: Mapping[Key, Object | None]) -> None:
+    """Look at the passwords of keystores: in the Secrets of the change, or live."""
+    for key, certificate in state.certificates.items():
+        facts = []
+        for keystore, reference in references(certificate).items():
+            secret = given.get((key[0], reference.name))
+            if secret is None and (key[0], reference.name) not in given:
+                with suppress(NotFound):
+                    secret = await client.get(SECRETS, reference.name, key[0], type_=decode_secret)
+            facts.append(password_fact(keystore, reference, secret if isinstance(secret, Secret) else None))
+        state.passwords[key] = tuple(facts)
 
 
 async def _everyone(

@@ -9,7 +9,7 @@ from certwright.api import annotations as ann
 from certwright.api.certmanager import Certificate, CertificateRequest
 from certwright.api.meta import controlled_by
 from certwright.controllers.certificates import owner_index
-from certwright.plan.world import CertificateWorld, SecretFacts
+from certwright.plan.world import CertificateWorld, KeystorePassword, SecretFacts
 
 
 def assemble(
@@ -20,10 +20,12 @@ def assemble(
     labelled: Iterable[SecretFacts],
     siblings: Iterable[Certificate],
     signs: bool,
+    passwords: Iterable[KeystorePassword] = (),
 ) -> CertificateWorld:
     """The world of a Certificate, from the requests, labelled Secrets and Certificates of its namespace.
 
-    `secret` is its target Secret; `signs` says whether an issuer of this process would sign at once.
+    `secret` is its target Secret; `signs` says whether an issuer of this process would sign at once,
+    `passwords` what was seen of those of its keystores.
     """
     uid, name = certificate.metadata.uid, certificate.spec.secret_name
     return CertificateWorld(
@@ -37,4 +39,5 @@ def assemble(
         ),
         rivals=tuple(c for c in siblings if c.spec.secret_name == name and c.metadata.uid != uid),
         signs_in_process=signs,
+        passwords=tuple(passwords),
     )
