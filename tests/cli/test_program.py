@@ -17,7 +17,9 @@ def certwright(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["up", "--help"], ["controller", "--help"], ["version"], []], ids=str
+    "arguments",
+    [["--help"], *([verb, "--help"] for verb in ("up", "controller", "plan")), ["version"], []],
+    ids=str,
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""

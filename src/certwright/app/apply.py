@@ -55,7 +55,7 @@ async def apply_all(
         try:
             action, warnings = await _apply(client, await kinds.find(manifest), manifest)
         except ApiError as error:
-            mistakes += _lines(manifest, error)
+            mistakes += error_lines(manifest, error)
         except ValueError as error:  # a name that no path can hold
             mistakes.append(f"{manifest.where}: {error}")
         else:
@@ -77,7 +77,7 @@ async def install_crds(client: Client, crds: Iterable[dict[str, Any]], given: Se
         try:
             await _apply(client, CUSTOM_RESOURCE_DEFINITIONS, manifest)
         except ApiError as error:
-            raise RunError(*_lines(manifest, error)) from error
+            raise RunError(*error_lines(manifest, error)) from error
 
 
 class _Kinds:
@@ -116,41 +116,58 @@ class _Kinds:
 async def _apply(client: Client, resource: Resource, manifest: Manifest) -> tuple[str, list[str]]:
     """Apply one object: what became of it, and the server's warnings. Raises ApiError."""
     namespace = (manifest.namespace or DEFAULT_NAMESPACE) if resource.namespaced else None
-    obj = _without_string_data(manifest.object) if resource.qualified == "secrets" else manifest.object
     before = await _version(client, resource, manifest.name, namespace)
+    body, warnings = await send_apply(client, Call(resource, namespace), manifest, before)
+    if before is None:
+        return "created", warnings
+    return ("unchanged" if before == _version_of(body) else "changed"), warnings
+
+
+class Call(msgspec.Struct, frozen=True):
+    """How to apply a manifest: as which resource, where (None: cluster-scoped), in whose name, if at all."""
+
+    resource: Resource
+    namespace: str | None
+    field_manager: str = FIELD_MANAGER
+    dry_run: bool = False
+
+
+async def send_apply(
+    client: Client, call: Call, manifest: Manifest, version: str | None
+) -> tuple[bytes, list[str]]:
+    """Server-side apply, with force: the object after it, and the server's warnings. Raises ApiError.
+
+    `version` is the resourceVersion that the object has now, None where there is none.
+    """
+    obj = manifest.object
+    if call.resource.qualified == "secrets":
+        obj = without_string_data(obj)
     try:
-        after, warnings = await _send_apply(client, resource, manifest.name, namespace, obj)
+        return await _send(client, _apply_request(call, manifest.name, obj))
     except Conflict:
         raise
     except ApiError:
         # Server-side apply refuses what it does not know, and stops at the first such field. An ordinary
         # write knows all that is wrong at once, and takes unknown fields with a warning: then, so do we.
-        warnings = await _rehearse(client, resource, obj, namespace, before)
+        warnings = await _rehearse(client, call.resource, obj, call.namespace, version)
         unknown = [match[1] for match in map(_UNKNOWN.fullmatch, warnings) if match]
         if not unknown:
             raise
         obj = without_fields(obj, unknown)
-        after, _ = await _send_apply(client, resource, manifest.name, namespace, obj)
-    if before is None:
-        return "created", warnings
-    return ("unchanged" if before == after else "changed"), warnings
+        return (await _send(client, _apply_request(call, manifest.name, obj)))[0], warnings
 
 
-async def _send_apply(
-    client: Client, resource: Resource, name: str, namespace: str | None, obj: Mapping[str, Any]
-) -> tuple[str, list[str]]:
-    """Server-side apply: the resourceVersion after it, and the warnings. Raises ApiError."""
-    request = requests.patch(
-        resource,
+def _apply_request(call: Call, name: str, obj: Mapping[str, Any]) -> requests.Request:
+    return requests.patch(
+        call.resource,
         name,
         msgspec.json.encode(obj),
-        namespace,
+        call.namespace,
         kind="apply",
-        field_manager=FIELD_MANAGER,
+        field_manager=call.field_manager,
         force=True,
+        dry_run=call.dry_run,
     )
-    body, warnings = await _send(client, request)
-    return _version_of(body), warnings
 
 
 async def _rehearse(
@@ -204,7 +221,7 @@ def _version_of(body: bytes) -> str:
     return str(msgspec.json.decode(body)["metadata"]["resourceVersion"])
 
 
-def _without_string_data(secret: dict[str, Any]) -> dict[str, Any]:
+def without_string_data(secret: dict[str, Any]) -> dict[str, Any]:
     """A Secret with `stringData` moved into `data`: the server would do so, but then own no field."""
     plain = secret.get("stringData")
     if not isinstance(plain, dict) or not all(isinstance(text, str) for text in plain.values()):
@@ -214,7 +231,7 @@ def _without_string_data(secret: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in secret.items() if key != "stringData"} | {"data": data}
 
 
-def _lines(manifest: Manifest, error: ApiError) -> list[str]:
+def error_lines(manifest: Manifest, error: ApiError) -> list[str]:
     """One line for each field that is wrong, or one for the whole."""
     where = f"{manifest.where}, {manifest.title}"
     # `<nil>` says that more could be wrong, which the next attempt will show.

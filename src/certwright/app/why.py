@@ -58,7 +58,8 @@ def find_cluster(kubeconfig: Path | None, context: str | None) -> ClusterConfig:
             return load_kubeconfig(ours)
         return find_config(kubeconfig, context)
     except ConfigError as error:
-        raise RunError(str(error)) from error
+        hint = "" if given else "; start `certwright up`, or name a cluster with --kubeconfig"
+        raise RunError(f"{error}{hint}") from error
 
 
 async def _explain(cluster: ClusterConfig, resource: Resource, name: str, namespace: str, stop: Stop) -> int:

@@ -13,7 +13,7 @@ import click
 
 from certwright.app.errors import RunError
 
-VERBS = ("up", "controller", "crds", "why", "version")
+VERBS = ("up", "controller", "crds", "plan", "why", "version")
 """In the order of `--help`; the module of each, and its command, carry the same name."""
 
 
@@ -47,7 +47,10 @@ def program(ctx: click.Context, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 called wrongly, 128+n ended by signal n."""
+    """Run the command line and exit: 0 done, 1 failed, 2 called wrongly, 128+n ended by signal n.
+
+    `plan` has 2 for an answer of its own, and 1 for wrong calls.
+    """
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

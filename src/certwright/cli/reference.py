@@ -16,7 +16,7 @@ _INTRODUCTION = """# The command line
 Made from the code by `make docs`; do not edit.
 
 Exit codes: 0 done, 1 failed, 2 called wrongly, 128 plus the number of the signal that ended it. Errors go to
-standard error, one line each, and begin with `certwright: error: `.
+standard error, one line each, and begin with `certwright: error: `. `certwright plan` has codes of its own.
 """
 
 _WIDTH: Mapping[str, Any] = {"terminal_width": 100, "max_content_width": 100}

@@ -21,14 +21,13 @@ from certwright.api.meta import (
     ISSUERS,
     SECRETS,
     Resource,
-    controlled_by,
 )
 from certwright.api.reasons import READY
 from certwright.api.references import is_ours, issuer_key
-from certwright.controllers.certificates import owner_index
 from certwright.controllers.issuers import RESOURCES, TYPES, signs_at_once
 from certwright.controllers.keystore_passwords import password_fact, references
 from certwright.controllers.secrets import LABELLED, decode_facts, decode_secret
+from certwright.controllers.worlds import assemble
 from certwright.kube.client import Client
 from certwright.kube.errors import NotFound
 from certwright.plan.actions import Check, Plan
@@ -88,7 +87,6 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         label_selector=f"{LABELLED},{ann.NEXT_PRIVATE_KEY}=true",
     )
     siblings = await client.list_(CERTIFICATES, namespace, type_=partial(decode, cls=Certificate))
-    uid = certificate.metadata.uid
     issuer = await _issuer_of(client, namespace, certificate.spec.issuer_ref)
     passwords = [
         password_fact(
@@ -96,14 +94,14 @@ async def certificate_world(client: Client, certificate: Certificate) -> Certifi
         )
         for name, reference in references(certificate).items()
     ]
-    return CertificateWorld(
-        certificate=certificate,
-        secret=secret,
-        requests=tuple(r for r in requests if uid in owner_index(r)),
-        next_keys=tuple(s for s in labelled if controlled_by(s.metadata, uid)),
-        rivals=tuple(c for c in siblings if c.spec.secret_name == spec.secret_name and c.metadata.uid != uid),
-        signs_in_process=signs_at_once(issuer),
-        passwords=tuple(passwords),
+    return assemble(
+        certificate,
+        secret,
+        requests=requests,
+        labelled=labelled,
+        siblings=siblings,
+        signs=signs_at_once(issuer),
+        passwords=passwords,
     )
 
 
