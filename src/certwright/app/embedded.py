@@ -1,4 +1,6 @@
-"""The embedded API server as `certwright up` runs it: opened on its data directory, and listening."""
+"""The embedded API server as `certwright up` runs it: opened on its data directory, with our rules for what
+may be stored, and listening.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from certwright.apiserver.data_directory import DataDirectoryError
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.listener import Listener, ListenError
+from certwright.app.admission import Rules
 from certwright.app.errors import RunError
 
 
@@ -25,7 +28,7 @@ class Embedded:
     async def open(cls, data_dir: Path, listen: tuple[str, int], clock: Callable[[], datetime]) -> Embedded:
         """Open the state in `data_dir` and serve it at an address. Raises RunError."""
         try:
-            server = await ApiServer.open(data_dir, clock)
+            server = await ApiServer.open(data_dir, clock, admission=[Rules()])
         except DataDirectoryError as error:
             raise RunError(str(error)) from error
         try:

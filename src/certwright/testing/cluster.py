@@ -41,8 +41,10 @@ from certwright.api.meta import (
     SECRETS,
     Resource,
 )
+from certwright.apiserver.cluster import Admission
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.wire import MASTERS, UserInfo
+from certwright.app.admission import Rules
 from certwright.app.inprocess import InProcess
 from certwright.controllers.manager import ControllerConfig
 from certwright.controllers.secrets import LABELLED
@@ -307,9 +309,12 @@ async def in_memory(start: datetime | None = None) -> AsyncIterator[Cluster]:
 
 
 @asynccontextmanager
-async def embedded_server(clock: Clock) -> AsyncIterator[ApiServer]:
-    """An API server in memory, with our CustomResourceDefinitions."""
-    server = await ApiServer.open(None, clock.now)
+async def embedded_server(clock: Clock, rules: Admission | None = None) -> AsyncIterator[ApiServer]:
+    """An API server in memory, with our CustomResourceDefinitions and our rules for what may be stored.
+
+    `rules` are others instead.
+    """
+    server = await ApiServer.open(None, clock.now, admission=[rules or Rules()])
     try:
         await install(Client(as_admin(server)))
         yield server
