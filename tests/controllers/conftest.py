@@ -1,15 +1,38 @@
 """A cluster with a CA, and a stand-in for approvers and signers that are not ours."""
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest_asyncio
 
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.codec import to_builtins
+from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS
+from certwright.kube.errors import AlreadyExists
 from certwright.pki import sign
 from certwright.testing.builders import ca_issuer, ca_secret
-from certwright.testing.cluster import Cluster
+from certwright.testing.clock import Clock
+from certwright.testing.cluster import Cluster, as_admin, embedded_server, own_namespace
+
+FOREIGN_SIGNERS = {
+    "metadata": {"name": "signers.signer.example"},
+    "spec": {
+        "group": "signer.example",
+        "names": {"plural": "signers", "singular": "signer", "kind": "Signer", "listKind": "SignerList"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            }
+        ],
+    },
+}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -17,6 +40,22 @@ async def ca(cluster: Cluster) -> Cluster:
     """A cluster with the CA Issuer `ca`; no controllers yet."""
     await cluster.create(ca_secret(), ca_issuer())
     return cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def foreign_signers(cluster: Cluster) -> None:
+    """The kind Signer of signer.example is served: somebody may be allowed to approve for it."""
+    with suppress(AlreadyExists):
+        await cluster.client.create(CUSTOM_RESOURCE_DEFINITIONS, FOREIGN_SIGNERS)
+
+
+@pytest_asyncio.fixture
+async def lawless() -> AsyncIterator[Cluster]:
+    """A cluster that has no rules but its schemas: what is there may be from before the rules."""
+    async with embedded_server(Clock(), admission=()) as server:
+        connect = partial(as_admin, server)
+        async with own_namespace(connect, Clock(), server) as cluster:
+            yield cluster
 
 
 class Others:

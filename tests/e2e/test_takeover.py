@@ -24,7 +24,7 @@ CASES = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.gl
 RESOURCES = {resource.kind: resource for resource in (CERTIFICATES, CERTIFICATE_REQUESTS, SECRETS, ISSUERS)}
 APPROVED = ["patch certificaterequests/status"]
 ALLOWED = {"issuer-external-unknown": APPROVED, "temporary-certificate": APPROVED}
-"""Writes that docs/differences.md explains: approvals of foreign requests, which a webhook had refused."""
+"""Writes that are tried and refused, as cert-manager's are: approvals for kinds that nobody serves."""
 
 
 class Server(Protocol):

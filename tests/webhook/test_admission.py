@@ -1,7 +1,7 @@
 """What a real cert-manager accepted and refused, and what our schema and our rules together make of it.
 
-data/admission.yaml holds the recorded answers. The words are ours; codes, reasons and fields are the same, but
-for `DIFFERENCES`, whose reasons are in docs/differences.md.
+data/admission.yaml holds the recorded answers. The words are ours; codes, reasons and fields are the same,
+but for `DIFFERENCES`, whose reasons are in docs/differences.md.
 """
 
 import json

@@ -16,7 +16,7 @@ Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` 
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -309,12 +309,14 @@ async def in_memory(start: datetime | None = None) -> AsyncIterator[Cluster]:
 
 
 @asynccontextmanager
-async def embedded_server(clock: Clock, rules: Admission | None = None) -> AsyncIterator[ApiServer]:
+async def embedded_server(
+    clock: Clock, admission: Sequence[Admission] | None = None
+) -> AsyncIterator[ApiServer]:
     """An API server in memory, with our CustomResourceDefinitions and our rules for what may be stored.
 
-    `rules` are others instead.
+    `admission` is asked instead of our rules, if it is given.
     """
-    server = await ApiServer.open(None, clock.now, admission=[rules or Rules()])
+    server = await ApiServer.open(None, clock.now, admission=[Rules()] if admission is None else admission)
     try:
         await install(Client(as_admin(server)))
         yield server
