@@ -1,4 +1,4 @@
-"""Approvals that are refused: nothing is signed, it is said once, tried ever more rarely, and delays nobody."""
+"""Approvals that are refused: nothing is signed, it is said once, tried ever more rarely, and delays none."""
 
 import logging
 from collections.abc import AsyncIterator
