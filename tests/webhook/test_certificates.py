@@ -99,6 +99,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"signatureAlgorithm": "PureEd25519", "privateKey": {"algorithm": "ECDSA"}},
         ["spec.signatureAlgorithm Invalid"],
     ),
+    "an ML-DSA key signs in one way": (
+        {"signatureAlgorithm": "PureEd25519", "privateKey": {"algorithm": "ML-DSA-65"}},
+        ["spec.signatureAlgorithm Invalid"],
+    ),
     "without an algorithm the key is RSA": (
         {"signatureAlgorithm": "ECDSAWithSHA256"},
         ["spec.signatureAlgorithm Invalid"],
@@ -214,6 +218,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "emailAddresses": ["a@b", "a.b+c@example.com", "jürgen@bücher.example", "a@[1.2.3.4]"]
     },
     "an Ed25519 key of any size": {"privateKey": {"algorithm": "Ed25519", "size": 100}},
+    "an ML-DSA key": {"privateKey": {"algorithm": "ML-DSA-44"}},
     "odd RSA sizes": {"privateKey": {"size": 3000}},
     "an hour": {"duration": "1h", "renewBefore": "5m"},
     "a late renewal of a short certificate": {"duration": "1h", "renewBeforePercentage": 1},

@@ -193,16 +193,19 @@ def _private_key(spec: CertificateSpec) -> list[FieldError]:
         return errors
     fitting = _SIGNATURES[algorithm]
     if spec.signature_algorithm and spec.signature_algorithm not in fitting:
-        detail = f"a key of algorithm {algorithm} signs with {', '.join(fitting)}"
+        detail = (
+            f"a key of algorithm {algorithm} signs with {', '.join(fitting) or 'one that has no name here'}"
+        )
         errors.append(invalid("spec.signatureAlgorithm", spec.signature_algorithm, detail))
     return errors
 
 
-_SIGNATURES: Final = {
+_SIGNATURES: Final[dict[str, tuple[str, ...]]] = {
     defaults.RSA: tuple(name for name in SIGNATURE_ALGORITHMS if name.endswith("RSA")),
     defaults.ECDSA: tuple(name for name in SIGNATURE_ALGORITHMS if name.startswith("ECDSA")),
     defaults.ED25519: ("PureEd25519",),
-}
+} | dict.fromkeys(defaults.ML_DSA, ())
+"""Algorithms of keys, and the names of the signatures that one may choose from."""
 
 
 # --- the rest -------------------------------------------------------------------------------------
