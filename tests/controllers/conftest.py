@@ -17,22 +17,23 @@ from certwright.testing.builders import ca_issuer, ca_secret
 from certwright.testing.clock import Clock
 from certwright.testing.cluster import Cluster, as_admin, embedded_server, own_namespace
 
-FOREIGN_SIGNERS = {
-    "metadata": {"name": "signers.signer.example"},
-    "spec": {
-        "group": "signer.example",
-        "names": {"plural": "signers", "singular": "signer", "kind": "Signer", "listKind": "SignerList"},
-        "scope": "Namespaced",
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object"}},
-            }
-        ],
-    },
-}
+FOREIGN = [
+    ("Signer", "signer.example"),
+    ("SampleIssuer", "issuers.example.com"),
+    ("Other", "issuers.example.com"),
+    ("SampleIssuer", "other.example.com"),
+]
+"""Kinds of issuers, and their groups."""
+
+
+def definition(kind: str, group: str) -> dict[str, Any]:
+    """A CustomResourceDefinition that serves a kind."""
+    singular = kind.lower()
+    names = {"plural": f"{singular}s", "singular": singular, "kind": kind, "listKind": f"{kind}List"}
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": group, "names": names, "scope": "Namespaced", "versions": [version]}
+    return {"metadata": {"name": f"{singular}s.{group}"}, "spec": spec}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -44,9 +45,10 @@ async def ca(cluster: Cluster) -> Cluster:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def foreign_signers(cluster: Cluster) -> None:
-    """The kind Signer of signer.example is served: somebody may be allowed to approve for it."""
-    with suppress(AlreadyExists):
-        await cluster.client.create(CUSTOM_RESOURCE_DEFINITIONS, FOREIGN_SIGNERS)
+    """The kinds of `FOREIGN` are served: somebody may be allowed to approve for them."""
+    for kind, group in FOREIGN:
+        with suppress(AlreadyExists):
+            await cluster.client.create(CUSTOM_RESOURCE_DEFINITIONS, definition(kind, group))
 
 
 @pytest_asyncio.fixture

@@ -89,6 +89,17 @@ def test_what_may_be_created(spec: dict[str, Any], want: list[str], write: Write
         (signed(with_constraints=True, encode_usages_in_request=False), {"isCA": True}, False),
         (signed(with_constraints=True, is_ca=True), {"isCA": True}, True),
     ],
+    ids=[
+        "the same",
+        "another",
+        "another order",
+        "another word for the same",
+        "the defaults",
+        "one more for a CA",
+        "none in the request",
+        "a CA and no CA",
+        "a CA twice",
+    ],
 )
 def test_usages_in_the_signing_request_are_those_of_the_spec(
     encoded: str, asked: dict[str, Any], is_good: bool, write: Writer, short: Short
