@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if "template" not in path.name
 )
-LAYERS = ("api", "apiserver", "app", "cli", "controllers", "issuers", "kube", "pki", "plan")
+LAYERS = ("api", "apiserver", "app", "cli", "controllers", "issuers", "kube", "pki", "plan", "webhook")
 
 
 def resolve(dotted: str) -> object:

@@ -1,12 +1,15 @@
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from certwright.apiserver.cluster import Review
+from certwright.apiserver.field_errors import FieldError
 from certwright.apiserver.kinds import Kind
-from certwright.apiserver.status import forbidden
+from certwright.apiserver.status import denied, forbidden
+from certwright.apiserver.wire import MASTERS, Request, UserInfo
 
 Api = Any
 WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
@@ -190,3 +193,37 @@ async def test_admission_changes_and_refuses(api: Api) -> None:
     assert (refused.status, refused.message) == (403, 'widgets.example.com "w" is forbidden: too big')
     await api.delete(f"{WIDGETS}/w")
     assert recorder.seen == [("CREATE", "admin"), ("UPDATE", "admin"), ("DELETE", "admin")]
+
+
+class Webhook:
+    """An admission that refuses as a webhook does, and looks at what is served."""
+
+    def wants(self, kind: Kind, operation: str, subresource: str) -> bool:
+        return kind.kind == "Widget"
+
+    async def mutate(self, review: Review) -> None:
+        assert review.kinds.of_group("example.com", "Widget") is review.target.kind
+        assert review.kinds.of_group("example.com", "Gadget") is None
+
+    async def validate(self, review: Review) -> None:
+        raise denied("hook.example.com", "no", [FieldError("spec.size", "FieldValueInvalid", "too odd")])
+
+
+async def test_a_denial_says_over_http_what_webhooks_say_and_more_to_callers_in_this_process(
+    api: Api,
+) -> None:
+    api.server.cluster.admission = (Webhook(),)
+    headers = {"content-type": "application/json"}
+    body = json.dumps(widget("w")).encode()
+    answer = await api.server.handle(Request("POST", WIDGETS, {}, headers, body, UserInfo("a", (MASTERS,))))
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body) == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": 'admission webhook "hook.example.com" denied the request: no',
+        "reason": "Forbidden",
+        "code": 403,
+    }
+    assert answer.causes == ({"reason": "FieldValueInvalid", "message": "too odd", "field": "spec.size"},)

@@ -52,6 +52,26 @@ MANIFESTS = {
             "document 1, Certificate web: spec.issuerRef: ",
         ],
     ),
+    "what our rules refuse, all at once": (
+        HEAD
+        + "spec: {secretName: A_b, issuerRef: {name: ca, kind: Robot}, ipAddresses: [1.2.3], duration: 5m, "
+        "privateKey: {size: 1024}}\n---\n"
+        "{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: two}, "
+        "spec: {selfSigned: {}, ca: {secretName: ''}}}\n---\n"
+        + HEAD.replace("web", "other")
+        + "spec: {secretName: s, issuerRef: "
+        "{name: ca}, dnsNames: [a.example], duration: 90d}\n",
+        [
+            "document 1, Certificate web: spec.secretName: Invalid value: ",
+            "document 1, Certificate web: spec.issuerRef.kind: Invalid value: ",
+            "document 1, Certificate web: spec.ipAddresses[0]: Invalid value: ",
+            "document 1, Certificate web: spec.duration: Invalid value: ",
+            "document 1, Certificate web: spec.privateKey.size: Invalid value: ",
+            "document 2, Issuer two: spec.ca.secretName: Required value: ",
+            "document 2, Issuer two: spec.selfSigned: Forbidden: ",
+            'document 3, Certificate other: spec.duration: unknown unit "d"',
+        ],
+    ),
     "bad names": (
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: A_b}}\n---\n"
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: ..}}\n---\n"

@@ -1,15 +1,39 @@
 """A cluster with a CA, and a stand-in for approvers and signers that are not ours."""
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest_asyncio
 
 from certwright.api.certmanager import CertificateRequest
 from certwright.api.codec import to_builtins
+from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS
+from certwright.kube.errors import AlreadyExists
 from certwright.pki import sign
 from certwright.testing.builders import ca_issuer, ca_secret
-from certwright.testing.cluster import Cluster
+from certwright.testing.clock import Clock
+from certwright.testing.cluster import Cluster, as_admin, embedded_server, own_namespace
+
+FOREIGN = [
+    ("Signer", "signer.example"),
+    ("SampleIssuer", "issuers.example.com"),
+    ("Other", "issuers.example.com"),
+    ("SampleIssuer", "other.example.com"),
+]
+"""Kinds of issuers, and their groups."""
+
+
+def definition(kind: str, group: str) -> dict[str, Any]:
+    """A CustomResourceDefinition that serves a kind."""
+    singular = kind.lower()
+    names = {"plural": f"{singular}s", "singular": singular, "kind": kind, "listKind": f"{kind}List"}
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": group, "names": names, "scope": "Namespaced", "versions": [version]}
+    return {"metadata": {"name": f"{singular}s.{group}"}, "spec": spec}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -17,6 +41,23 @@ async def ca(cluster: Cluster) -> Cluster:
     """A cluster with the CA Issuer `ca`; no controllers yet."""
     await cluster.create(ca_secret(), ca_issuer())
     return cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def foreign_signers(cluster: Cluster) -> None:
+    """The kinds of `FOREIGN` are served: somebody may be allowed to approve for them."""
+    for kind, group in FOREIGN:
+        with suppress(AlreadyExists):
+            await cluster.client.create(CUSTOM_RESOURCE_DEFINITIONS, definition(kind, group))
+
+
+@pytest_asyncio.fixture
+async def lawless() -> AsyncIterator[Cluster]:
+    """A cluster that has no rules but its schemas: what is there may be from before the rules."""
+    async with embedded_server(Clock(), admission=()) as server:
+        connect = partial(as_admin, server)
+        async with own_namespace(connect, Clock(), server) as cluster:
+            yield cluster
 
 
 class Others:

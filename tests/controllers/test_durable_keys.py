@@ -114,6 +114,7 @@ async def test_an_issuer_that_breaks_under_way_makes_the_key_durable(ca: Cluster
     await assert_issued_with(ca, key)
 
 
+@pytest.mark.usefixtures("foreign_signers")
 @pytest.mark.parametrize("killed", [False, True])
 async def test_a_foreign_issuer_signs_for_the_stored_key(
     cluster: Cluster, others: Others, killed: bool

@@ -31,6 +31,8 @@ from certwright.testing.builders import ca_secret, certificate
 from certwright.testing.checks import is_ready, keys_match, openssl_verify
 from certwright.testing.cluster import Cluster
 
+pytestmark = pytest.mark.usefixtures("foreign_signers")
+
 GROUP = "issuers.example.com"
 REF = IssuerRef(name="paper", kind="SampleIssuer", group=GROUP)
 Key = tuple[str, str]

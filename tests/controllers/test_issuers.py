@@ -169,19 +169,13 @@ async def test_controllers_of_one_namespace_leave_cluster_issuers_alone(cluster:
     await cluster.delete(ClusterIssuer, name)
 
 
-@pytest.mark.parametrize(
-    ("spec", "reason"),
-    [
-        (IssuerSpec(), "ErrInitIssuer"),
-    ],
-)
-async def test_an_issuer_that_cannot_work_says_why(cluster: Cluster, spec: IssuerSpec, reason: str) -> None:
-    await cluster.create(Issuer(metadata=ObjectMeta(name="odd"), spec=spec))
-    await cluster.start()
-    await cluster.settled()
-    condition = await ready_of(cluster, "odd")
-    assert (condition.status, condition.reason) == ("False", reason)
-    assert reason in await told(cluster)
+async def test_an_issuer_without_a_type_says_why_it_cannot_work(lawless: Cluster) -> None:
+    await lawless.create(Issuer(metadata=ObjectMeta(name="odd"), spec=IssuerSpec()))
+    await lawless.start()
+    await lawless.settled()
+    condition = await ready_of(lawless, "odd")
+    assert (condition.status, condition.reason) == ("False", "ErrInitIssuer")
+    assert "ErrInitIssuer" in await told(lawless)
 
 
 async def test_an_issuer_edited_to_another_ca_signs_with_it(ca: Cluster) -> None:

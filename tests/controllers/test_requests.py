@@ -19,7 +19,7 @@ from certwright.controllers.manager import ControllerConfig
 from certwright.pki import csr, keys
 from certwright.pki.certificate import parse_certificate
 from certwright.plan.world import Policy
-from certwright.testing.builders import certificate, self_signed_issuer
+from certwright.testing.builders import ca_issuer, ca_secret, certificate, self_signed_issuer
 from certwright.testing.cluster import Cluster
 
 KEY = keys.generate("ECDSA", 256)
@@ -106,9 +106,10 @@ async def test_a_denied_request_is_never_signed(ca: Cluster, others: Others) -> 
     assert found.status.certificate == b""
 
 
+@pytest.mark.usefixtures("foreign_signers")
 async def test_a_denied_request_of_a_foreign_issuer_is_left_to_it(cluster: Cluster, others: Others) -> None:
     running = await cluster.start(ControllerConfig(namespace=cluster.namespace, policy=Policy(approve=False)))
-    await cluster.create(request(IssuerRef(name="x", kind="Y", group="z.example")))
+    await cluster.create(request(IssuerRef(name="x", kind="Signer", group="signer.example")))
     await cluster.settled()
     await others.decide("r", "Denied")
     await cluster.settled()
@@ -134,24 +135,24 @@ async def test_a_denied_request_of_a_foreign_issuer_is_left_to_it(cluster: Clust
     ],
 )
 async def test_an_issuer_that_is_not_there_is_waited_for(
-    cluster: Cluster, issuer: IssuerRef, message: str
+    lawless: Cluster, issuer: IssuerRef, message: str
 ) -> None:
-    await cluster.start(ControllerConfig())
-    await cluster.create(request(issuer))
-    await cluster.settled()
-    assert await ready_of(cluster) == ("False", "Pending", message)
-    assert await told(cluster) == [
+    await lawless.start(ControllerConfig())
+    await lawless.create(request(issuer))
+    await lawless.settled()
+    assert await ready_of(lawless) == ("False", "Pending", message)
+    assert await told(lawless) == [
         ("certificaterequests-approver", "Normal", "cert-manager.io"),
         ("certificaterequests-issuer-ca", "Normal", "IssuerNotFound"),
     ]
 
 
-async def test_an_issuer_that_is_not_ready_is_waited_for(cluster: Cluster) -> None:
-    await cluster.create(Issuer(metadata=ObjectMeta(name="empty"), spec=IssuerSpec()))
-    await cluster.start()
-    await cluster.create(request("empty"))
-    await cluster.settled()
-    status, reason, message = await ready_of(cluster)
+async def test_an_issuer_that_is_not_ready_is_waited_for(lawless: Cluster) -> None:
+    await lawless.create(Issuer(metadata=ObjectMeta(name="empty"), spec=IssuerSpec()))
+    await lawless.start()
+    await lawless.create(request("empty"))
+    await lawless.settled()
+    status, reason, message = await ready_of(lawless)
     assert (status, reason) == ("False", "Pending")
     assert "Missing issuer type" in message
 
@@ -196,11 +197,12 @@ async def test_a_self_signed_request_with_another_key_fails(cluster: Cluster) ->
     assert "ErrorKeyMatch" in [reason for _, _, reason in await told(cluster)]
 
 
-async def test_a_request_that_is_no_csr_fails_for_good(ca: Cluster) -> None:
-    await ca.start()
-    await ca.create(request(request=b"nonsense"))
-    await ca.settled()
-    found = await ca.get(CertificateRequest, "r")
-    assert (await ready_of(ca))[:2] == ("False", "Failed")
+async def test_a_request_that_is_no_csr_fails_for_good(lawless: Cluster) -> None:
+    await lawless.create(ca_secret(), ca_issuer())
+    await lawless.start()
+    await lawless.create(request(request=b"nonsense"))
+    await lawless.settled()
+    found = await lawless.get(CertificateRequest, "r")
+    assert (await ready_of(lawless))[:2] == ("False", "Failed")
     assert found.status.failure_time is not None
-    assert "SigningError" in [reason for _, _, reason in await told(ca)]
+    assert "SigningError" in [reason for _, _, reason in await told(lawless)]

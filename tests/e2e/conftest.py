@@ -17,6 +17,7 @@ from certwright.api.crds import all_crds
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.listener import Listener
 from certwright.apiserver.wire import MASTERS, Request, UserInfo
+from certwright.app.admission import Rules
 
 OLD = Path(__file__).parents[2] / ".cache/tools/kubectl-1.20/kubectl"
 ADMIN = UserInfo("setup", (MASTERS,))
@@ -35,7 +36,7 @@ class Served:
         asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(30)
 
     async def _open(self) -> None:
-        self.server = await ApiServer.open(None)
+        self.server = await ApiServer.open(None, admission=[Rules()])
         for crd in all_crds():
             headers = {"content-type": "application/json"}
             answer = await self.server.handle(

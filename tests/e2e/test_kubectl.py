@@ -337,3 +337,28 @@ def test_a_definition_made_at_run_time_is_served_at_once_and_goes_with_its_objec
     assert kubectl("get", f"{plural}.{group}").splitlines()[1].split() == ["g", "3"]
     kubectl("delete", "crd", f"{plural}.{group}", "--timeout=30s")
     assert kubectl.run("get", f"{plural}.{group}").code != 0
+
+
+def test_what_our_rules_refuse_is_said_field_by_field(kubectl: Kubectl) -> None:
+    wrong = CERTIFICATE.replace("dnsNames: [www.example.com]", "duration: 5m\n  ipAddresses: [1.2.3]")
+    refused = kubectl.run("apply", "-f", "-", text=wrong)
+    assert refused.code == 1
+    assert 'admission webhook "webhook.cert-manager.io" denied the request: [' in refused.err
+    assert 'spec.ipAddresses[0]: Invalid value: "1.2.3": ' in refused.err
+    assert 'spec.duration: Invalid value: "5m": must be at least 1h0m0s' in refused.err
+
+
+def test_a_duration_that_is_none_is_refused(kubectl: Kubectl) -> None:
+    refused = kubectl.run("apply", "-f", "-", text=CERTIFICATE + "  duration: 90d\n")
+    assert refused.code == 1
+    assert 'spec.duration: unknown unit "d" in duration "90d"' in refused.err
+
+
+def test_an_edit_that_breaks_a_rule_is_refused(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", text=CERTIFICATE)
+    refused = kubectl.run(
+        "patch", "certificate", "web", "--type=merge", "-p", '{"spec":{"secretName":"A_b"}}'
+    )
+    assert refused.code == 1
+    assert 'spec.secretName: Invalid value: "A_b"' in refused.err
+    assert kubectl("get", "certificate", "web", "-o", "jsonpath={.spec.secretName}") == "web-tls"

@@ -238,6 +238,7 @@ class Worlds:
             self.issuer(issuer) if issuer else None,
             self.case.get("issuer_kind", "Issuer"),
             self.case.get("kind_served", True),
+            self.case.get("approval_refused", False),
         )
 
     def issuer(self, short: dict[str, Any]) -> Issuer:

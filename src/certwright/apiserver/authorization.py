@@ -6,17 +6,35 @@ A refusal names the user, the verb and the resource, in upstream's words.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from certwright.apiserver.options import flag
 from certwright.apiserver.paths import ResourcePath
 from certwright.apiserver.status import StatusError, forbidden, path_forbidden
-from certwright.apiserver.wire import UNAUTHENTICATED, Request
+from certwright.apiserver.wire import UNAUTHENTICATED, Request, UserInfo
 
 _FOR_ALL: Final = ("/healthz", "/livez", "/readyz", "/version")
 _TO_LOOK_AROUND: Final = ("/api", "/apis", "/openapi")
 _ABOUT_ONESELF: Final = ("authentication.k8s.io", "authorization.k8s.io")
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody may do or not, as a SubjectAccessReview asks; no namespace means the whole cluster."""
+
+    verb: str
+    group: str
+    resource: str
+    name: str = ""
+    namespace: str = ""
+
+
+def may(user: UserInfo, access: Access) -> bool:
+    """Whether a user may do something to objects that need not exist."""
+    del access
+    return user.is_master
 
 
 def check(request: Request, path: ResourcePath | None) -> None:

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from certwright.api import names
 from certwright.apiserver import field_errors as fe
-from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, message_of
 from certwright.apiserver.kinds import Object, Strategy
 

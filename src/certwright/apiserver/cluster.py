@@ -49,6 +49,8 @@ class Review:
     """The stored object: not to be changed."""
     new: Object | None
     """The object to be stored: a mutating admission may change its top level, and replaces what is below."""
+    kinds: Kinds
+    """What the server serves."""
     warnings: list[str] = field(default_factory=list)
 
 

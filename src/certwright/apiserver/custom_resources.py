@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from certwright.apiserver import names
+from certwright.api import names
 from certwright.apiserver.durations import UNKNOWN, age
 from certwright.apiserver.jsonpath import Finder, compile_path
 from certwright.apiserver.kinds import Column, Kind, Object, Strategy

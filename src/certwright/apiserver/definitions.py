@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from certwright.api import names
 from certwright.apiserver import field_errors as fe
-from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, message_of, supported_values
 from certwright.apiserver.jsonpath import JsonPathError, compile_path
 from certwright.apiserver.kinds import Kinds, Object, Strategy

@@ -75,7 +75,9 @@ async def _ask_admission(
 ) -> None:
     for admission in cluster.admission:
         if admission.wants(target.kind, "DELETE", ""):
-            await admission.validate(Review("DELETE", target, user, options.dry_run, old, None))
+            await admission.validate(
+                Review("DELETE", target, user, options.dry_run, old, None, cluster.kinds)
+            )
 
 
 async def _delete(cluster: Cluster, target: Target, options: DeleteOptions, live: Record) -> Deleted:

@@ -176,6 +176,10 @@ class Kinds:
         """The kind that an object or an owner reference names."""
         return self._by_name.get((api_version, kind))
 
+    def of_group(self, group: str, kind: str) -> Kind | None:
+        """The preferred version of a kind that is named without a version."""
+        return next((k for k in self._by_resource.values() if (k.group, k.kind) == (group, kind)), None)
+
     def of_resource(self, group: str, plural: str) -> Kind | None:
         """The preferred version of a resource."""
         return self._by_resource.get((group, plural))

@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from certwright.api import names
+from certwright.api.label_rules import label_key_errors, label_value_errors
 from certwright.apiserver import field_errors as fe
-from certwright.apiserver import names
 from certwright.apiserver.field_errors import FieldError, go_quote, message_of
 from certwright.apiserver.kinds import Kind, Object
-from certwright.apiserver.label_rules import label_key_errors, label_value_errors
 
 _key_errors = lru_cache(maxsize=4096)(label_key_errors)
 _value_errors = lru_cache(maxsize=4096)(label_value_errors)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from certwright.apiserver.label_rules import label_key_errors, label_value_errors
+from certwright.api.label_rules import label_key_errors, label_value_errors
 from certwright.apiserver.record import Change, Record
 
 Object = Mapping[str, Any]

@@ -37,14 +37,17 @@ class StatusError(Exception):
         self.retry_after = retry_after
         self.warnings: tuple[str, ...] = ()
         """What the user should hear besides."""
+        self.causes: tuple[dict[str, str], ...] = ()
+        """What is wrong field by field, where the answer over HTTP has it in the message alone."""
         self.status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
             "status": "Failure",
             "message": message,
-            "reason": reason,
         }
+        if reason:
+            self.status["reason"] = reason
         if retry_after:
             details = {**(details or {}), "retryAfterSeconds": retry_after}
         if details is not None:
@@ -56,7 +59,7 @@ class StatusError(Exception):
         headers = {"content-type": JSON}
         if self.retry_after:
             headers["retry-after"] = str(self.retry_after)
-        return Response(self.code, headers, _encode(self.status), self.warnings)
+        return Response(self.code, headers, _encode(self.status), self.warnings, self.causes)
 
 
 def qualified(group: str, name: str) -> str:
@@ -136,6 +139,18 @@ def forbidden(
     if causes:
         details["causes"] = list(causes)
     return StatusError(403, "Forbidden", f"{what} is forbidden: {why}", details)
+
+
+def denied(
+    webhook: str, why: str, causes: Sequence[FieldError] = (), code: int = 403, reason: str = "Forbidden"
+) -> StatusError:
+    """An admission webhook refuses, with a code of its choice. The answer has no details.
+
+    `causes` are kept for callers in this process.
+    """
+    error = StatusError(code, reason, f'admission webhook "{webhook}" denied the request: {why}')
+    error.causes = tuple({"reason": e.reason, "message": e.message, "field": e.field} for e in causes)
+    return error
 
 
 def path_forbidden(username: str, verb: str, path: str) -> StatusError:

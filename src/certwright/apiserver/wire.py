@@ -57,12 +57,14 @@ class Response:
     closed.
 
     `warnings` are shown to the user by kubectl; the listener writes one `Warning: 299` header for each.
+    `causes` say what is wrong field by field where `body` has it in words alone; they do not go over HTTP.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes | AsyncIterator[bytes]
     warnings: tuple[str, ...] = ()
+    causes: tuple[Mapping[str, str], ...] = ()
 
 
 def warning_header(text: str) -> str:

@@ -296,6 +296,7 @@ async def _let_admission_change(draft: Draft) -> None:
             await admission.mutate(review)
     if review is None or review.new is None:
         return
+    draft.warnings += review.warnings
     draft.new = review.new
     kind.schema.default(draft.new)
     kind.schema.prune(draft.new)
@@ -317,7 +318,15 @@ def _operation(draft: Draft) -> str:
 
 
 def _review(draft: Draft) -> Review:
-    return Review(_operation(draft), draft.target, draft.user, draft.options.dry_run, draft.old, draft.new)
+    return Review(
+        operation=_operation(draft),
+        target=draft.target,
+        user=draft.user,
+        dry_run=draft.options.dry_run,
+        old=draft.old,
+        new=draft.new,
+        kinds=draft.cluster.kinds,
+    )
 
 
 def _count_generation(draft: Draft) -> None:

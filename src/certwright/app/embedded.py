@@ -1,4 +1,6 @@
-"""The embedded API server as `certwright up` runs it: opened on its data directory, and listening."""
+"""The embedded API server as `certwright up` runs it: opened on its data directory, with our rules for what
+may be stored, and listening.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from pathlib import Path
 from certwright.apiserver.data_directory import DataDirectoryError
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.listener import Listener, ListenError
+from certwright.app.admission import Rules
 from certwright.app.errors import RunError
+from certwright.webhook.writes import Gates
 
 
 class Embedded:
@@ -22,10 +26,19 @@ class Embedded:
         self._listener = listener
 
     @classmethod
-    async def open(cls, data_dir: Path, listen: tuple[str, int], clock: Callable[[], datetime]) -> Embedded:
-        """Open the state in `data_dir` and serve it at an address. Raises RunError."""
+    async def open(
+        cls,
+        data_dir: Path,
+        listen: tuple[str, int],
+        clock: Callable[[], datetime],
+        gates: Gates | None = None,
+    ) -> Embedded:
+        """Open the state in `data_dir` and serve it at an address. Raises RunError.
+
+        `gates` are those of the rules for what may be stored.
+        """
         try:
-            server = await ApiServer.open(data_dir, clock)
+            server = await ApiServer.open(data_dir, clock, admission=[Rules(gates)])
         except DataDirectoryError as error:
             raise RunError(str(error)) from error
         try:

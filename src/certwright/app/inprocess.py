@@ -1,11 +1,16 @@
-"""From a client to an API server in the same process: the same bytes as over HTTP, no socket, no TLS."""
+"""From a client to an API server in the same process: the same bytes as over HTTP, no socket, no TLS.
+
+Where the server knows what is wrong field by field and HTTP has no place for it, the caller is told here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
+
+import msgspec
 
 from certwright.apiserver import wire
 from certwright.apiserver.listener import BODY_LIMIT
@@ -37,6 +42,8 @@ class InProcess:
         body = answer.body
         if not isinstance(body, bytes):
             body = b"".join([chunk async for chunk in body])
+        if answer.causes:
+            body = _with_causes(body, answer.causes)
         return Response(answer.status, _headers(answer), body)
 
     @asynccontextmanager
@@ -80,6 +87,13 @@ def _headers(answer: wire.Response) -> Mapping[str, str]:
     if not answer.warnings:
         return answer.headers
     return answer.headers | {"Warning": ", ".join(map(wire.warning_header, answer.warnings))}
+
+
+def _with_causes(body: bytes, causes: Sequence[Mapping[str, str]]) -> bytes:
+    """A Status with its causes in `details`."""
+    status = msgspec.json.decode(body, type=dict[str, Any])
+    details = (status.get("details") or {}) | {"causes": causes}
+    return msgspec.json.encode(status | {"details": details})
 
 
 async def _single(body: bytes) -> AsyncIterator[bytes]:

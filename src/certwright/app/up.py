@@ -39,6 +39,7 @@ from certwright.kube.client import Client
 from certwright.kube.errors import ApiError
 from certwright.kube.events import EventRecorder
 from certwright.plan.world import Policy
+from certwright.webhook.writes import Gates
 
 CLUSTER_RESOURCE_NAMESPACE = "cert-manager"
 """Where the Secrets of ClusterIssuers are: what upstream's chart uses, so that manifests fit."""
@@ -96,7 +97,8 @@ async def _up(options: Options, manifests: Sequence[Manifest], display: progress
         _warn(line)
     config = configure(options.settings, cluster_resource_namespace=CLUSTER_RESOURCE_NAMESPACE)
     async with AsyncExitStack() as stack:
-        embedded = await Embedded.open(options.data_dir or default_data_dir(), options.listen, now)
+        directory, allowed = options.data_dir or default_data_dir(), _gates(config.policy)
+        embedded = await Embedded.open(directory, options.listen, now, allowed)
         stack.push_async_callback(embedded.close)
         client = Client(InProcess(embedded.server, _USER), f"certwright-up/{__version__}", now)
         stack.push_async_callback(client.close)
@@ -109,6 +111,15 @@ async def _up(options: Options, manifests: Sequence[Manifest], display: progress
         controllers = Controllers(client, now, config, recorder)
         parts = _Parts(options, embedded, client, controllers, exporter, config.policy, display)
         return await _work(parts, stop)
+
+
+def _gates(policy: Policy) -> Gates:
+    """The gates of the rules for what may be stored: the same as those of the controllers."""
+    return Gates(
+        literal_certificate_subject=policy.literal_subject,
+        name_constraints=policy.name_constraints,
+        other_names=policy.other_names,
+    )
 
 
 async def _prepare(client: Client, manifests: Sequence[Manifest], display: progress.Progress) -> None:

@@ -24,7 +24,14 @@ W = TypeVar("W")
 
 
 class Retry(Exception):  # noqa: N818 - asks for something, as StopIteration does
-    """Stop this pass and come back after the key's backoff; the reason is for the log."""
+    """Stop this pass and come back after the key's backoff; the reason is for the log.
+
+    `told` says that the log has it already.
+    """
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 class Replan(Exception):  # noqa: N818
@@ -114,7 +121,8 @@ class Engine(Generic[K, W]):
         delay = self.queue.fail(key)
         what = f"{self.controller.name} {_words(key)}"
         if isinstance(error, Retry):  # expected: the object's condition says it too
-            log.info("%s: %s; next try in %.0f s", what, error, delay)
+            level = logging.DEBUG if error.told else logging.INFO
+            log.log(level, "%s: %s; next try in %.0f s", what, error, delay)
         elif isinstance(error, ApiError):
             log.warning("%s: %s; next try in %.0f s", what, error, delay)
         else:

@@ -132,11 +132,10 @@ class Controllers:
                 clock,
             )
         )
-        self.request_engine = engine(
-            CertificateRequests(client, self.requests, self.lookup, reader, events, config.policy, clock),
-            base=5.0,
-            cap=300.0,
+        self._requests = CertificateRequests(
+            client, self.requests, self.lookup, reader, events, config.policy, clock, self._wake_owner_of
         )
+        self.request_engine = engine(self._requests, base=5.0, cap=300.0)
         self.issuer_engine = engine(
             Issuers(client, self.lookup, reader, events, config.policy, clock), base=5.0, cap=300.0
         )
@@ -217,11 +216,16 @@ class Controllers:
 
     def _request_changed(self, old: CertificateRequest | None, new: CertificateRequest | None) -> None:
         for request in _both(old, new):
-            owner = controller_of(request.metadata)
-            if owner is not None and owner.kind == "Certificate":
-                self.certificate_engine.queue.add((request.metadata.namespace, owner.name))
-        if new is not None and not is_final(new):
+            self._wake_owner_of(request)
+        if new is None and old is not None:
+            self._requests.forget(old)
+        elif new is not None and not is_final(new):
             self.request_engine.queue.add((new.metadata.namespace, new.metadata.name))
+
+    def _wake_owner_of(self, request: CertificateRequest) -> None:
+        owner = controller_of(request.metadata)
+        if owner is not None and owner.kind == "Certificate":
+            self.certificate_engine.queue.add((request.metadata.namespace, owner.name))
 
     def _issuer_changed(self, kind: str, old: Issuer | None, new: Issuer | None) -> None:
         for issuer in _both(old, new):
@@ -269,6 +273,8 @@ class Controllers:
     def _signs_at_once(self, certificate: Certificate) -> bool:
         policy = self._config.policy
         if not policy.approve or not all(policy.runs(name) for name in _AT_ONCE):
+            return False
+        if any(map(self._requests.is_refused, self.requests.by_index("owner", certificate.metadata.uid))):
             return False
         issuer = self.lookup.find(certificate.metadata.namespace, certificate.spec.issuer_ref)
         return signs_at_once(issuer) and signer_runs(issuer_type_of(issuer), policy)

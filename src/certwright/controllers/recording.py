@@ -18,11 +18,13 @@ class PlanEvents:
         self._recorder = recorder
         self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
 
-    def emit(self, resource: Resource, obj: HasMetadata, events: Iterable[Event]) -> None:
-        """Record events about an object."""
+    def emit(self, resource: Resource, obj: HasMetadata, events: Iterable[Event]) -> int:
+        """Record events about an object; returns how many of them are new."""
+        count = 0
         for event in events:
             if event.once and self._already(obj, event):
                 continue
+            count += 1
             self._recorder.record(
                 reference(resource, obj),
                 event.type,
@@ -30,6 +32,7 @@ class PlanEvents:
                 event.message,
                 f"cert-manager-{event.component}",
             )
+        return count
 
     def _already(self, obj: HasMetadata, event: Event) -> bool:
         key = (obj.metadata.uid, event.reason, event.message, event.cause)

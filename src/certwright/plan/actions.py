@@ -53,6 +53,10 @@ class PatchStatus(Action, frozen=True):
     apply: bool = False
 
 
+class Approve(PatchStatus, frozen=True):
+    """Write the approval of a request, and nothing else."""
+
+
 class GenerateKey(Action, frozen=True):
     """Make a private key and hold it in memory under the name its Secret would have."""
 

@@ -1,7 +1,8 @@
 """What a CertificateRequest needs next: approval, a signature, or nothing. Pure.
 
 Signing itself is an action; its outcome comes back to `conclude`, which says what to write. Where
-approver and signer are both ours, approval and outcome are one write.
+approver and signer are both ours, approval and outcome are one write; once that was forbidden, the approval
+comes first and alone.
 """
 
 from datetime import datetime
@@ -16,7 +17,7 @@ from certwright.api.outcomes import Outcome, Pending, Permanent, Signed
 from certwright.api.references import is_ours, issuer_key
 from certwright.pki.certificate import parse_certificate
 from certwright.pki.errors import PKIError
-from certwright.plan.actions import WARNING, Check, Emit, Event, PatchStatus, Plan, Sign
+from certwright.plan.actions import WARNING, Approve, Check, Emit, Event, PatchStatus, Plan, Sign
 from certwright.plan.world import Policy, RequestWorld
 
 APPROVER = "certificaterequests-approver"
@@ -49,6 +50,8 @@ def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
         return _approve(request, policy, now, idle) if approve else idle
     if not approved and not approve:
         return _unapproved(world, policy)
+    if approve and world.approval_refused:
+        return _approve(request, policy, now, Plan(waiting_for="an approver who may approve it"))
     blocked = _blocked(world)
     if blocked is not None:
         return conclude(world, blocked, now, approve=approve, policy=policy)
@@ -192,13 +195,16 @@ def _deny(request: CertificateRequest, policy: Policy, now: datetime) -> Plan:
 
 
 def _approve(request: CertificateRequest, policy: Policy, now: datetime, rest: Plan) -> Plan:
-    """Approve a request that somebody else has to do with from now on, as `rest` says."""
+    """Approve a request and do nothing else: what comes after it, and whose turn it is then, `rest` says."""
     wanted = conditions.set_condition(
         list(request.status.conditions), _approved(), now.replace(microsecond=0)
     )
     events = (Event(GROUP, APPROVED_TEXT, APPROVER),)
-    write = _write(request, wanted, {}, APPROVER, policy, events)
-    return Plan(write, trace=rest.trace, summary="is approved", waiting_for=rest.waiting_for)
+    approvals = tuple(
+        Approve(status=write.status, field_manager=write.field_manager, apply=write.apply, events=events)
+        for write in _write(request, wanted, {}, APPROVER, policy)
+    )
+    return Plan(approvals, trace=rest.trace, summary="is to be approved", waiting_for=rest.waiting_for)
 
 
 def _unapproved(world: RequestWorld, policy: Policy) -> Plan:

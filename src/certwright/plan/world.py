@@ -148,13 +148,16 @@ class CertificateWorld(Struct, frozen=True):
 class RequestWorld(Struct, frozen=True):
     """Everything `plan_request` may look at.
 
-    `issuer` is None when it does not exist, or is of a kind that is not served here.
+    `issuer` is None when it does not exist, or is of a kind that is not served here. `approval_refused` says
+    that a write with our approval in it was forbidden: the approval is then tried alone, so that nothing is
+    signed in vain, and nothing else is taken for the reason.
     """
 
     request: CertificateRequest
     issuer: Issuer | None = None
     issuer_kind: str = "Issuer"
     kind_served: bool = True
+    approval_refused: bool = False
 
 
 class IssuerWorld(Struct, frozen=True):

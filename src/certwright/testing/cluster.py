@@ -16,7 +16,7 @@ Nothing sleeps: `settled` waits until nobody has anything left to do, `advance` 
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,8 +41,10 @@ from certwright.api.meta import (
     SECRETS,
     Resource,
 )
+from certwright.apiserver.cluster import Admission
 from certwright.apiserver.handler import ApiServer
 from certwright.apiserver.wire import MASTERS, UserInfo
+from certwright.app.admission import Rules
 from certwright.app.inprocess import InProcess
 from certwright.controllers.manager import ControllerConfig
 from certwright.controllers.secrets import LABELLED
@@ -307,9 +309,14 @@ async def in_memory(start: datetime | None = None) -> AsyncIterator[Cluster]:
 
 
 @asynccontextmanager
-async def embedded_server(clock: Clock) -> AsyncIterator[ApiServer]:
-    """An API server in memory, with our CustomResourceDefinitions."""
-    server = await ApiServer.open(None, clock.now)
+async def embedded_server(
+    clock: Clock, admission: Sequence[Admission] | None = None
+) -> AsyncIterator[ApiServer]:
+    """An API server in memory, with our CustomResourceDefinitions and our rules for what may be stored.
+
+    `admission` is asked instead of our rules, if it is given.
+    """
+    server = await ApiServer.open(None, clock.now, admission=[Rules()] if admission is None else admission)
     try:
         await install(Client(as_admin(server)))
         yield server

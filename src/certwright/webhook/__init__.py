@@ -1,0 +1,1 @@
+"""What may be stored: validation and mutation of our kinds, AdmissionReview in and out. It serves nothing."""
