@@ -164,7 +164,7 @@ def test_metrics_can_be_turned_off(text: str) -> None:
         (["issuers", "-issuers"], CONTROLLERS),
         (["issuers", "certificates-trigger"], CONTROLLERS - {"issuers", "certificates-trigger"}),
     ],
-    ids=str,
+    ids=["nothing", "all", "one off", "two off", "off before all", "on and off", "two on"],
 )
 def test_controllers_are_chosen_by_name(entries: list[str], off: frozenset[str]) -> None:
     assert parse_controllers(entries) == off

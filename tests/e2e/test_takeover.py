@@ -30,8 +30,8 @@ ALLOWED = {
     "temporary-certificate": APPROVED,
     "duplicate-secret-name": ["patch certificates/status"],
 }
-"""Writes that docs/differences.md explains: approvals for kinds that nobody serves, which are tried and refused
-as cert-manager's are, and the condition SecretConflict."""
+"""Writes that docs/differences.md explains: approvals for kinds that nobody serves, which are tried and
+refused as cert-manager's are, and the condition SecretConflict."""
 
 
 class Server(Protocol):
