@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from certwright.api.annotations import RENEWAL_SPREAD
 from certwright.api.certmanager import Certificate, CertificateRequest, IssuerRef
 from certwright.api.codec import to_builtins
 from certwright.api.foreign import Secret
@@ -125,7 +126,9 @@ def manifest(resource: Resource, name: str, cluster: Cluster, **fields: Any) -> 
 
 
 def web(cluster: Cluster, name: str = "web", metadata: dict[str, Any] | None = None, **spec: Any) -> Manifest:
-    return manifest(CERTIFICATES, name, cluster, metadata=metadata or {}, spec=SPEC | spec)
+    """A Certificate that is renewed at the exact time, unless `metadata` has annotations of its own."""
+    usual = {"annotations": {RENEWAL_SPREAD: "off"}}
+    return manifest(CERTIFICATES, name, cluster, metadata=usual | (metadata or {}), spec=SPEC | spec)
 
 
 async def foreseen(cluster: Cluster, *manifests: Manifest, client: Client | None = None) -> Preview:
@@ -217,10 +220,23 @@ def compare_renewal(effect: CertificateEffect, before: Seen, after: Seen) -> Non
         assert before.renewal != after.renewal
 
 
+async def test_an_estimate_is_the_latest_moment_and_the_spread_takes_something_off(ca: Cluster) -> None:
+    spread: dict[str, Any] = {"annotations": {}}
+    await apply(ca, web(ca, metadata=spread))
+    edited = web(ca, metadata=spread, dnsNames=["other.example"])
+    effect = await foreseen_one(ca, edited)
+    await apply(ca, edited)
+    after = await look(ca)
+    assert effect.renewal is not None
+    assert effect.renewal.to is not None
+    assert after.renewal is not None
+    assert timedelta(minutes=-1) < effect.renewal.to - after.renewal <= timedelta(days=1, minutes=1)
+
+
 async def test_labels_and_annotations_of_a_certificate_issue_nothing(ca: Cluster) -> None:
     await apply(ca, web(ca))
     before = await look(ca)
-    edited = web(ca, metadata={"labels": {"a": "b"}, "annotations": {"c": "d"}})
+    edited = web(ca, metadata={"labels": {"a": "b"}, "annotations": {RENEWAL_SPREAD: "off", "c": "d"}})
     effect = await foreseen_one(ca, edited)
     assert effect.action == "update"
     assert effect.fields == ("metadata.annotations.c", "metadata.labels.a")
@@ -284,7 +300,7 @@ async def test_a_second_certificate_for_a_secret_is_not_issued(ca: Cluster) -> N
     late = web(ca, name="late")
     (effect,) = (e for e in (await foreseen(ca, late)).certificates if e.action != "none")
     assert (effect.name, effect.action) == ("late", "block")
-    assert 'its secretName is taken by Certificate "web"' in effect.message
+    assert '"web-tls" belongs to Certificate "web"' in effect.message
     await apply(ca, late)
     assert (await ca.certificate("late")).status.revision is None
 

@@ -23,7 +23,7 @@ def certificate_case(case: dict[str, Any], worlds: Any) -> CertificateCase:
 
 
 def test_foresees_what_the_golden_worlds_say(case: dict[str, Any], worlds: Any) -> None:
-    effect = certificate_effect(certificate_case(case, worlds), Policy(), NOW)
+    effect = certificate_effect(certificate_case(case, worlds), Policy(renewal_spread=0.0), NOW)
     got = msgspec.json.decode(msgspec.json.encode(effect))
     want = case["want"]
     assert {key: got[key] for key in want} == want
@@ -31,7 +31,8 @@ def test_foresees_what_the_golden_worlds_say(case: dict[str, Any], worlds: Any) 
 
 def test_an_unchanged_world_foresees_nothing(case: dict[str, Any], worlds: Any) -> None:
     world = certificate_case(case, worlds).after
-    effect = certificate_effect(CertificateCase(world, world, Outlook(ready=True)), Policy(), NOW)
+    policy = Policy(renewal_spread=0.0)
+    effect = certificate_effect(CertificateCase(world, world, Outlook(ready=True)), policy, NOW)
     assert effect.action == "none"
 
 

@@ -72,8 +72,10 @@ def _certificate(effect: CertificateEffect) -> list[str]:
     if effect.fields:
         lines.append(_below("changed", ", ".join(effect.fields)))
     if effect.renewal is not None:
-        about = "about " if effect.renewal.estimated else ""
-        lines.append(_below("renewal", f"{_time(effect.renewal.from_)} -> {about}{_time(effect.renewal.to)}"))
+        then = _time(effect.renewal.to)
+        if effect.renewal.estimated and effect.renewal.to is not None:
+            then = f"about {then} at the latest"
+        lines.append(_below("renewal", f"{_time(effect.renewal.from_)} -> {then}"))
     lines += [f"  - delete {each}" for each in effect.deletes]
     return lines + [_below("note", note) for note in effect.notes]
 

@@ -39,7 +39,10 @@ class Revisions(Struct, frozen=True):
 
 
 class Moment(Struct, frozen=True):
-    """A time as it is and as it would be, None for never or not known; `estimated` if an issuer decides."""
+    """A time as it is and as it would be, None for never or not known.
+
+    `estimated` if an issuer decides: then it is the latest, and the renewal spread may take something off.
+    """
 
     from_: datetime | None = field(name="from")
     to: datetime | None
