@@ -122,7 +122,7 @@ async def _create_all(client: Client, options: Options, issuers: list[str], prog
 
     async def worker() -> None:
         for number in numbers:
-            body = _certificate(options, number, issuers[number % len(issuers)])
+            body = certificate(options, number, issuers[number % len(issuers)])
             progress.created[body["metadata"]["name"]] = time.monotonic()
             await client.create(CERTIFICATES, body, options.namespace)
 
@@ -131,7 +131,8 @@ async def _create_all(client: Client, options: Options, issuers: list[str], prog
             group.create_task(worker())
 
 
-def _certificate(options: Options, number: int, issuer: str) -> dict[str, Any]:
+def certificate(options: Options, number: int, issuer: str) -> dict[str, Any]:
+    """One of the Certificates to create."""
     name = f"cert-{number:05d}"
     size = options.size or SIZES.get(options.algorithm, 0)
     return {
@@ -169,7 +170,7 @@ def _figures(options: Options, progress: Progress, usage: Usage) -> dict[str, An
             "seconds_with_events": round(quiet_span, 2),
             "rate_with_events": round(ready / quiet_span, 2),
             "calls_each": round(sum(usage.calls.values()) / each, 2),
-            "writes_each": round(_object_writes(usage.calls) / each, 2),
+            "writes_each": round(object_writes(usage.calls) / each, 2),
             "conflicts": sum(n for (_, _, code), n in usage.calls.items() if code == 409),
             "calls": {f"{v} {r} {c}": n for (v, r, c), n in sorted(usage.calls.items())},
         }
@@ -185,7 +186,8 @@ def _figures(options: Options, progress: Progress, usage: Usage) -> dict[str, An
     }
 
 
-def _object_writes(calls: Counts) -> int:
+def object_writes(calls: Counts) -> int:
+    """How many of the calls changed an object other than an Event."""
     return sum(n for (verb, kind, _), n in calls.items() if verb not in {"get", "list"} and kind != "events")
 
 
