@@ -29,6 +29,8 @@ enable-certificate-owner-ref: "false"
 certificate-request-minimum-backoff-duration: 1h
 certificate-request-maximum-backoff-duration: 32h
 copied-annotation-prefixes: "*,-kubectl.kubernetes.io/,-fluxcd.io/,-argocd.argoproj.io/"
+renewal-spread: 5%
+requests-per-hour: "20"
 concurrent-workers: "16"
 max-certificate-size: "36500"
 max-private-key-size: "13000"
@@ -114,7 +116,7 @@ def test_every_value_arrives() -> None:
             *("--controllers=-certificaterequests-approver,-issuers",),
             *("--feature-gates=ServerSideApply=true,OtherNames=false",),
             *("--max-certificate-size=1", "--max-private-key-size=2", "--max-certificate-chain-length=3"),
-            "--max-certificate-bundle-size=4",
+            *("--max-certificate-bundle-size=4", "--renewal-spread=12%", "--requests-per-hour=0"),
         )
     )
     assert config == ControllerConfig(
@@ -130,6 +132,8 @@ def test_every_value_arrives() -> None:
             inactive=frozenset({"certificaterequests-approver", "issuers"}),
             server_side_apply=True,
             other_names=False,
+            renewal_spread=0.12,
+            requests_per_hour=0,
         ),
     )
     assert pem.limits() == pem.Limits(certificate=1, private_key=2, chain=3, bundle=4)
@@ -236,6 +240,8 @@ def test_gates_reach_the_policy() -> None:
         ("--feature-gates=OtherNames=on", "invalid value of OtherNames: 'on' is neither true nor false"),
         ("--enable-certificate-owner-ref=yes", "'yes' is neither true nor false"),
         ("--concurrent-workers=0", "'0' is not a whole number of at least 1"),
+        ("--requests-per-hour=-1", "'-1' is not a whole number of at least 0"),
+        ("--renewal-spread=0.1", "'0.1' is not a percentage from 0% to 99%"),
         ("--max-certificate-size=many", "'many' is not a whole number of at least 1"),
         ("--certificate-request-minimum-backoff-duration=1 h", "'1 h' is not a duration"),
     ],

@@ -1,7 +1,8 @@
 """Every setting of the controllers, once: flag, kind of value, default, help, and the field it sets.
 
 The command line, the reference and the configuration come from this table. Flags and defaults are
-cert-manager's (a difference is a row of docs/differences.md). Imports nothing heavy: `--help` reads it.
+cert-manager's (a difference is a row of docs/differences.md), and a few are our own. Imports nothing heavy:
+`--help` reads it.
 """
 
 from __future__ import annotations
@@ -59,10 +60,15 @@ CONTROLLERS: Final = frozenset((*ACTIVE, *IDLE))
 
 
 class Kind(Enum):
-    """What kind of value a setting has. A LIST is comma-separated, and its flag may be repeated."""
+    """What kind of value a setting has. A LIST is comma-separated, and its flag may be repeated.
+
+    A LIMIT is a whole number, where 0 means that there is none.
+    """
 
     BOOLEAN = "BOOL"
     INTEGER = "N"
+    LIMIT = "COUNT"
+    PERCENTAGE = "PERCENT"
     DURATION = "DURATION"
     NAME = "NS"
     ADDRESS = "HOST:PORT"
@@ -155,6 +161,21 @@ SETTINGS: tuple[Setting, ...] = (
         "policy.copied_annotation_prefixes",
     ),
     Setting(
+        "renewal-spread",
+        Kind.PERCENTAGE,
+        "5%",
+        "How much of the time up to its renewal a certificate may give away, at most 24h, so that a fleet "
+        "does not renew at once. 0% renews at the exact time.",
+        "policy.renewal_spread",
+    ),
+    Setting(
+        "requests-per-hour",
+        Kind.LIMIT,
+        "20",
+        "How many CertificateRequests are made for one Certificate within an hour; 0 is any number.",
+        "policy.requests_per_hour",
+    ),
+    Setting(
         "concurrent-workers",
         Kind.INTEGER,
         "16",
@@ -191,9 +212,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-Value = (
-    bool | int | str | timedelta | tuple[str, int] | tuple[str, ...] | frozenset[str] | dict[str, bool] | None
-)
+Scalar = bool | int | float | str | timedelta | None
+Value = Scalar | tuple[str, int] | tuple[str, ...] | frozenset[str] | dict[str, bool]
 
 
 def settings_of(role: str) -> list[Setting]:

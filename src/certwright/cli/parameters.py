@@ -64,25 +64,45 @@ class BooleanType(click.ParamType[bool]):
 
 
 class CountType(click.ParamType[int]):
-    """A whole number of at least 1."""
+    """A whole number of at least `least`."""
 
     name = "count"
 
+    def __init__(self, least: int) -> None:
+        self._least = least
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the text. Raises click.BadParameter."""
-        if not re.fullmatch(r"\d{1,18}", str(value)) or int(value) < 1:
-            self.fail(f"{value!r} is not a whole number of at least 1", param, ctx)
+        if not re.fullmatch(r"\d{1,18}", str(value)) or int(value) < self._least:
+            self.fail(f"{value!r} is not a whole number of at least {self._least}", param, ctx)
         return int(value)
+
+
+class PercentageType(click.ParamType[float]):
+    """A whole percentage from 0% to 99%, as the part of 1 that it is."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text. Raises click.BadParameter."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d{1,2})%", value, re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not a percentage from 0% to 99%", param, ctx)
+        return int(match[1]) / 100
 
 
 DURATION = DurationType()
 ADDRESS = AddressType()
-COUNT = CountType()
+COUNT = CountType(1)
 BOOLEAN = BooleanType()
 
 _TYPES: dict[Kind, click.ParamType[Any]] = {
     Kind.BOOLEAN: BOOLEAN,
     Kind.INTEGER: COUNT,
+    Kind.LIMIT: CountType(0),
+    Kind.PERCENTAGE: PercentageType(),
     Kind.DURATION: DURATION,
 }
 _LISTS: dict[Kind, Callable[[list[str]], Value]] = {
