@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -112,6 +113,20 @@ _LISTS: dict[Kind, Callable[[list[str]], Value]] = {
 }
 
 Command = Callable[..., int]
+
+
+def client_options(command: Command) -> Command:
+    """Give a command the options that say which cluster it asks."""
+    context = click.option(
+        "--context", metavar="NAME", help="The context of the kubeconfig to use. [default: its current one]"
+    )
+    kubeconfig = click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="[default: $KUBECONFIG, ~/.kube/config, or that of `certwright up`]",
+    )
+    return kubeconfig(context(command))
 
 
 def settings_options(role: str) -> Callable[[Command], Command]:

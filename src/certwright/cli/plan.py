@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from certwright.cli.parameters import client_options
+
 
 class WrongCall(click.UsageError):
     """A wrong call of this verb."""
@@ -59,15 +61,7 @@ class DetailedExit(click.Command):
     show_default=True,
     help="Where the Secrets of ClusterIssuers are.",
 )
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="[default: $KUBECONFIG, ~/.kube/config, or that of `certwright up`]",
-)
-@click.option(
-    "--context", metavar="NAME", help="The context of the kubeconfig to use. [default: its current one]"
-)
+@client_options
 def plan(
     paths: tuple[str, ...],
     output: str,

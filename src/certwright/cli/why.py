@@ -6,21 +6,15 @@ from pathlib import Path
 
 import click
 
+from certwright.cli.parameters import client_options
+
 
 @click.command()
 @click.argument("object", metavar="KIND/NAME")
 @click.option(
     "-n", "--namespace", metavar="NS", default="", help="[default: that of the kubeconfig's context]"
 )
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="[default: $KUBECONFIG, ~/.kube/config, or that of `certwright up`]",
-)
-@click.option(
-    "--context", metavar="NAME", help="The context of the kubeconfig to use. [default: its current one]"
-)
+@client_options
 def why(object: str, namespace: str, kubeconfig: Path | None, context: str | None) -> int:  # noqa: A002
     """Say in one sentence why an object is as it is.
 
