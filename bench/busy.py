@@ -10,6 +10,8 @@ from bench.ledger import Object
 CAS = 3
 SHORT = {"duration": "1h", "renewBefore": "59m54s"}
 """Renewed every six seconds."""
+BUSIER = {"certwright.dev/requests-per-hour": "0"}
+"""Such haste is beyond the budget that a Certificate has."""
 CALM: dict[str, Any] = {"duration": "1h", "renewBefore": None}
 """As a merge patch: renewed no more while anyone looks."""
 
@@ -85,6 +87,6 @@ def certificate(number: int, namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "annotations": BUSIER},
         "spec": spec,
     }
