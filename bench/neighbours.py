@@ -2,7 +2,8 @@
 
 On any cluster, with any implementation: `--count` Certificates of CA issuers are issued and timed, then
 `--hopeless` others are created that wait for an issuer of a group nobody serves, then the same again.
-Between, for `--calm` seconds, the calls are counted that the controllers make with nothing else to do.
+Between, the calls are counted that the controllers make with nothing else to do: in every ten seconds from
+the first creation on, and over `--calm` seconds at the end.
 
     python -m bench.neighbours --kubeconfig FILE --audit-log audit.log
 """
@@ -11,6 +12,8 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -23,6 +26,8 @@ from certwright.api.meta import CERTIFICATES
 from certwright.kube.client import Client
 
 GROUP = "issuers.example.com"
+SAMPLE = 10.0
+"""Seconds."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -39,8 +44,9 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
     namespace = options.issue.namespace
     alone = await issue.measure(client, _in(options, f"{namespace}-alone"))
     await cluster.make_namespace(client, f"{namespace}-hopeless")
-    await _create_hopeless(client, options, f"{namespace}-hopeless")
-    await asyncio.sleep(options.settle)
+    async with _sampling(options.issue.calls) as sampled:
+        await _create_hopeless(client, options, f"{namespace}-hopeless")
+        await asyncio.sleep(options.settle)
     idle = await _calls_per_second(options.issue.calls, options.calm)
     beside = await issue.measure(client, _in(options, f"{namespace}-beside"))
     if not options.issue.keep:
@@ -52,6 +58,7 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
         "rate_beside": beside["rate"],
         "ready_beside": beside["ready"],
         "share": round(beside["rate"] / alone["rate"], 3) if alone["rate"] else None,
+        "calls_per_second_from_creation": sampled,
         "idle_calls_per_second": round(sum(idle.values()) / options.calm, 2),
         "idle_calls": {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(idle.items())},
     }
@@ -85,6 +92,24 @@ def _hopeless(name: str) -> dict[str, Any]:
             "issuerRef": {"name": "nobody", "kind": "Issuer", "group": GROUP},
         },
     }
+
+
+@asynccontextmanager
+async def _sampling(calls: Source | None) -> AsyncIterator[list[float]]:
+    """Calls per second of every ten seconds, as long as this lasts; the last, incomplete ones are left out."""
+    rates: list[float] = []
+
+    async def sample() -> None:
+        while calls is not None:
+            made = await _calls_per_second(calls, SAMPLE)
+            rates.append(round(sum(made.values()) / SAMPLE, 1))
+
+    task = asyncio.create_task(sample())
+    try:
+        yield rates
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _calls_per_second(calls: Source | None, seconds: float) -> Counts:
