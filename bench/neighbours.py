@@ -96,7 +96,7 @@ def _hopeless(name: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _sampling(calls: Source | None) -> AsyncIterator[list[float]]:
-    """Calls per second of every ten seconds, as long as this lasts; the last, incomplete ones are left out."""
+    """Calls per second of every ten seconds, while this lasts; the last few are left out."""
     rates: list[float] = []
 
     async def sample() -> None:

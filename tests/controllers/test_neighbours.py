@@ -88,7 +88,9 @@ def counted(running: Running, since: int = 0) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("sort", SORTS, ids=lambda sort: sort.__name__)
-async def test_what_cannot_succeed_costs_next_to_nothing(ca: Cluster, running: Running, sort: Hopeless) -> None:
+async def test_what_cannot_succeed_costs_next_to_nothing(
+    ca: Cluster, running: Running, sort: Hopeless
+) -> None:
     await sort(ca)
     await ca.settled()
     before = len(running.tap.calls)
@@ -150,7 +152,9 @@ async def test_once_a_kind_is_installed_all_its_requests_are_approved_at_once(
     assert counted(running, before)["patch", "certificaterequests/status"] == MANY
 
 
-async def test_a_new_request_finds_out_soon_that_its_kind_was_installed(ca: Cluster, running: Running) -> None:
+async def test_a_new_request_finds_out_soon_that_its_kind_was_installed(
+    ca: Cluster, running: Running
+) -> None:
     del running
     soon = IssuerRef(name="soon", kind="Soon", group="soon.example")
     await ca.create(*(certificate(f"bad-{number}", soon) for number in range(MANY)))
@@ -189,7 +193,9 @@ def of_one_signer() -> Sequence[Certificate]:
 
 
 def of_a_signer_each() -> Sequence[Certificate]:
-    refs = [IssuerRef(name=f"nobody-{number}", kind="Nobody", group="nobody.example") for number in range(200)]
+    refs = [
+        IssuerRef(name=f"x-{number}", kind="Nobody", group="nobody.example") for number in range(MANY * 4)
+    ]
     return [certificate(f"bad-{number}", ref) for number, ref in enumerate(refs)]
 
 

@@ -106,9 +106,36 @@ def test_one_that_may_be_approved_frees_all_others(refused: Refusals) -> None:
 
 def test_while_one_asks_again_the_others_wait(refused: Refusals) -> None:
     assert not may_ask(refused, 1)
-    assert may_ask(refused, 0, 5)
-    refused.ask(SIGNER, KEYS[0], START + seconds(5))
-    assert not may_ask(refused, 1, 6)
+    assert may_ask(refused, 1, 5)
+    refused.ask(SIGNER, KEYS[1], START + seconds(5))
+    assert not may_ask(refused, 0, 6)
+    assert not may_ask(refused, 2, 60)
+
+
+def test_the_turn_of_a_request_that_is_gone_is_anothers(refused: Refusals) -> None:
+    assert not any(may_ask(refused, number) for number in range(3))
+    asking = next(number for number in range(3) if may_ask(refused, number, 5))
+    following = refused.forget(SIGNER, KEYS[asking])
+    assert len(following) == 1
+    assert following[0] in KEYS[:3]
+    assert may_ask(refused, KEYS.index(following[0]), 5)
+
+
+def test_those_who_do_not_have_the_turn_are_not_woken_for_it(refused: Refusals) -> None:
+    holds = [refused.hold(SIGNER, key, START, alone=True) for key in KEYS]
+    assert sum(hold is not None and hold.until < START + timedelta(minutes=5) for hold in holds) < 8
+    refused.ask(SIGNER, KEYS[0], START + timedelta(minutes=10))
+    refused.refuse(SIGNER, KEYS[0], START + timedelta(minutes=10), "no")
+    holds = [refused.hold(SIGNER, key, START + timedelta(minutes=10), alone=True) for key in KEYS]
+    assert sum(hold is not None and hold.until < START + timedelta(minutes=15) for hold in holds) < 8
+
+
+def test_those_who_waited_for_the_answer_are_told_of_the_refusal_once(refusals: Refusals) -> None:
+    refusals.ask(SIGNER, KEYS[0], START)
+    assert not may_ask(refusals, 1)
+    assert sorted(refusals.refuse(SIGNER, KEYS[0], START, "no")) == KEYS[:2]
+    refusals.ask(SIGNER, KEYS[0], START + seconds(5))
+    assert refusals.refuse(SIGNER, KEYS[0], START + seconds(5), "no") == []
 
 
 def test_nobody_waits_for_a_request_that_has_given_up(refusals: Refusals) -> None:

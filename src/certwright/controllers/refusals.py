@@ -1,10 +1,9 @@
 """Which signers' requests we may not approve, and which request may ask again: bookkeeping alone. It calls
 nobody and has no clock.
 
-A refusal concerns the signer, whichever request it was that asked: the others of the signer are held. Each
-waits its own backoff since the last refusal, so they come one after the other, and the first to come asks for
-all. Whoever has not waited yet comes soon: somebody who has just repaired what was wrong, and creates a request
-to see, does not wait for minutes.
+A refusal concerns the signer, whichever request it was that asked: the others of the signer are held, and one
+of them asks again for all, ever more rarely. A request that is new asks soon: somebody who has just repaired
+what was wrong, and creates a request to see, does not wait for minutes.
 """
 
 from collections import OrderedDict
@@ -27,6 +26,8 @@ DOUBTFUL: Final = 8
 
 _BASE: Final = 5.0
 _CAP: Final = 300.0
+_REST: Final = 3600.0
+"""Seconds after which those look again, just in case, who wait for others to ask."""
 _REMEMBERED: Final = 10_000
 
 
@@ -37,26 +38,24 @@ class Hold(Struct, frozen=True):
     refusal: str = ""
 
 
-class _Wait(Struct):
-    """How many refusals a held request has waited for, the last of them at `since`."""
-
-    count: int = 0
-    since: datetime | None = None
-
-
 class _Standing(Struct):
-    """What is known of a signer that is being asked for, or that was refused."""
+    """What is known of a signer that is asked for, or waited for."""
 
     refused_at: datetime | None = None
     refusal: str = ""
+    count: int = 0
+    """Refusals in a row."""
+    turn: Key | None = None
+    """Who asks next, at `due`."""
+    due: datetime = datetime.min
     asking: dict[Key, datetime] = {}
-    held: dict[Key, _Wait] = {}
+    held: dict[Key, None] = {}
 
 
 class Refusals:
     """What was answered to approvals, by signer. All times are aware and come from the caller.
 
-    `base` and `cap` bound the backoff of a held request, in seconds.
+    `base` and `cap` bound the backoff of a signer, in seconds.
     """
 
     def __init__(self, base: float = _BASE, cap: float = _CAP) -> None:
@@ -78,62 +77,80 @@ class Refusals:
         """
         standing = self._standings.get(signer)
         if standing is not None and standing.refused_at is not None:
-            wait = standing.held.setdefault(key, _Wait())
-            if wait.since != standing.refused_at:
-                wait.count, wait.since = wait.count + 1, standing.refused_at
-            until = standing.refused_at + self._delay(key, wait.count)
-            if now < until:
-                return Hold(until, standing.refusal)
+            hold = self._hold_refused(standing, key, now, standing.refused_at)
+            if hold is not None:
+                return hold
         elif not alone:
             return None
         if not self._is_busy(signer, now):
             return None
         standing = self._standings.setdefault(signer, _Standing())
-        wait = standing.held.setdefault(key, _Wait())
-        return Hold(now + self._delay(key, max(1, wait.count)), standing.refusal)
+        standing.held[key] = None
+        return Hold(now + self._delay(key, 1), standing.refusal)
+
+    def _hold_refused(
+        self, standing: _Standing, key: Key, now: datetime, refused_at: datetime
+    ) -> Hold | None:
+        """Wait for one's turn, or for another to ask."""
+        count = standing.count if key in standing.held else 1
+        standing.held[key] = None
+        if standing.turn != key and not standing.asking:
+            due = refused_at + self._delay(key, count)
+            if standing.turn is None or due < standing.due:
+                standing.turn, standing.due = key, due
+        if standing.turn != key:
+            return Hold(now + timedelta(seconds=backoff(key, 1, _REST, _REST)), standing.refusal)
+        return Hold(standing.due, standing.refusal) if now < standing.due else None
 
     def ask(self, signer: Signer, key: Key, now: datetime) -> None:
         """A request asks; `allow` or `refuse` has to follow, or else `give_up`."""
-        self._standings.setdefault(signer, _Standing()).asking[key] = now
+        standing = self._standings.setdefault(signer, _Standing())
+        standing.asking[key] = now
+        standing.turn = None
         if signer not in self._allowed:
             self._doubtful.add((signer, key))
 
     def allow(self, signer: Signer, key: Key) -> list[Key]:
         """A request was approved. Returns those that were held: they may ask now."""
-        self._land(signer, key).refused_at = None
+        self._land(signer, key)
         self._allowed[signer] = None
         self._allowed.move_to_end(signer)
         if len(self._allowed) > _REMEMBERED:
             self._allowed.popitem(last=False)
         return self._release(signer)
 
-    def refuse(self, signer: Signer, key: Key, now: datetime, refusal: str = "") -> bool:
-        """A request was refused, or nobody could say; returns whether there is something new to tell.
+    def refuse(self, signer: Signer, key: Key, now: datetime, refusal: str = "") -> list[Key]:
+        """A request was refused, or nobody could say. Returns those to whom this is news, if any.
 
         The first `refusal` counts until the signer is allowed: texts of events do not change.
         """
         standing = self._land(signer, key)
         self._allowed.pop(signer, None)
         is_news = bool(refusal) and not standing.refusal
-        standing.refused_at = now
+        standing.refused_at, standing.count = now, standing.count + 1
         standing.refusal = standing.refusal or refusal
-        standing.held.setdefault(key, _Wait())
-        return is_news
+        standing.held[key] = None
+        return list(standing.held) if is_news else []
 
     def give_up(self, signer: Signer, key: Key) -> list[Key]:
-        """A request asks no longer. If it has no answer, returns those that waited for this one alone."""
+        """A request asks no longer. If it has no answer, returns those that may ask now."""
         standing = self._standings.get(signer)
         if standing is None or key not in standing.asking:
             return []
         self._land(signer, key)
-        return [] if standing.refused_at is not None else self._release(signer)
+        return self._next(standing) if standing.refused_at is not None else self._release(signer)
 
-    def forget(self, signer: Signer, key: Key) -> None:
-        """A request is gone or decided: it waits no longer."""
+    def forget(self, signer: Signer, key: Key) -> list[Key]:
+        """A request is gone or decided: it waits no longer. Returns who may have to ask in its place."""
         standing = self._standings.get(signer)
-        if standing is not None:
-            standing.held.pop(key, None)
-            self._tidy(signer)
+        if standing is None or key not in standing.held:
+            return []
+        del standing.held[key]
+        if standing.turn == key:
+            standing.turn = None
+        following = self._next(standing)
+        self._tidy(signer)
+        return following
 
     def __len__(self) -> int:
         """How many signers are asked for or waited for."""
@@ -156,11 +173,17 @@ class Refusals:
         standing.asking.pop(key, None)
         return standing
 
+    def _next(self, standing: _Standing) -> list[Key]:
+        """Somebody who is held, if nobody asks or is going to."""
+        if standing.turn is None and not standing.asking:
+            return list(standing.held)[:1]
+        return []
+
     def _release(self, signer: Signer) -> list[Key]:
         standing = self._standings[signer]
         released = list(standing.held)
         standing.held.clear()
-        standing.refusal = ""
+        standing.refused_at, standing.refusal, standing.count, standing.turn = None, "", 0, None
         self._tidy(signer)
         return released
 

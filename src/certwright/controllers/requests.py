@@ -76,7 +76,8 @@ class CertificateRequests:
     def forget(self, request: CertificateRequest) -> None:
         """Remember nothing about a request that is gone or decided."""
         self._refused.pop(_key(request), None)
-        self._refusals.forget(_signer(request), _key(request))
+        for other in self._refusals.forget(_signer(request), _key(request)):
+            self._wake(other)
 
     async def gather(self, key: Key) -> RequestWorld | None:
         """Read the world of a request: itself, the issuer it names, and whether we may approve it."""
@@ -116,7 +117,7 @@ class CertificateRequests:
     def _hold(self, request: CertificateRequest) -> Hold | None:
         """Why a request is not to be approved now, if it is ours to approve."""
         if not self._policy.approve or is_decided(request):
-            self._refusals.forget(_signer(request), _key(request))
+            self.forget(request)
             return None
         alone = self.is_refused(request) or not is_ours(request.spec.issuer_ref)
         hold = self._refusals.hold(_signer(request), _key(request), self._clock(), alone=alone)
@@ -149,7 +150,10 @@ class CertificateRequests:
         try:
             await self._objects.patch_status(request, action)
         except Forbidden as error:
-            if self._refusals.refuse(signer, key, self._clock(), error.message):
+            news = self._refusals.refuse(signer, key, self._clock(), error.message)
+            for other in news:
+                self._wake(other)
+            if news:
                 text = "%s %s and others of its issuer cannot be approved, and wait: %s"
                 log.warning(text, self.name, "/".join(key), error.message)
             raise Replan from error
