@@ -44,10 +44,13 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
     namespace = options.issue.namespace
     alone = await issue.measure(client, _in(options, f"{namespace}-alone"))
     await cluster.make_namespace(client, f"{namespace}-hopeless")
-    async with _sampling(options.issue.calls) as sampled:
+    calls = options.issue.calls
+    before = await calls.read() if calls is not None else Counts()
+    async with _sampling(calls) as sampled:
         await _create_hopeless(client, options, f"{namespace}-hopeless")
         await asyncio.sleep(options.settle)
-    idle = await _calls_per_second(options.issue.calls, options.calm)
+    begun = await calls.read() - before if calls is not None else Counts()
+    idle = await _calls_during(calls, options.calm)
     beside = await issue.measure(client, _in(options, f"{namespace}-beside"))
     if not options.issue.keep:
         await cluster.delete_namespace(client, f"{namespace}-hopeless")
@@ -58,10 +61,15 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
         "rate_beside": beside["rate"],
         "ready_beside": beside["ready"],
         "share": round(beside["rate"] / alone["rate"], 3) if alone["rate"] else None,
+        "calls_to_begin": _words(begun),
         "calls_per_second_from_creation": sampled,
         "idle_calls_per_second": round(sum(idle.values()) / options.calm, 2),
-        "idle_calls": {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(idle.items())},
+        "idle_calls": _words(idle),
     }
+
+
+def _words(calls: Counts) -> dict[str, int]:
+    return {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(calls.items())}
 
 
 def _in(options: Options, namespace: str) -> issue.Options:
@@ -101,7 +109,7 @@ async def _sampling(calls: Source | None) -> AsyncIterator[list[float]]:
 
     async def sample() -> None:
         while calls is not None:
-            made = await _calls_per_second(calls, SAMPLE)
+            made = await _calls_during(calls, SAMPLE)
             rates.append(round(sum(made.values()) / SAMPLE, 1))
 
     task = asyncio.create_task(sample())
@@ -112,7 +120,7 @@ async def _sampling(calls: Source | None) -> AsyncIterator[list[float]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _calls_per_second(calls: Source | None, seconds: float) -> Counts:
+async def _calls_during(calls: Source | None, seconds: float) -> Counts:
     if calls is None:
         return Counts()
     before, end = await calls.read(), time.monotonic() + seconds
