@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -21,11 +22,16 @@ from certwright.api.certmanager import (
 from certwright.api.foreign import Event
 from certwright.api.meta import CUSTOM_RESOURCE_DEFINITIONS, ObjectMeta
 from certwright.api.references import SecretKeySelector
+from certwright.apiserver.cluster import Admission, Review
+from certwright.apiserver.kinds import Kind
+from certwright.apiserver.status import denied
+from certwright.app.admission import Rules
 from certwright.kube.requests import Request
 from certwright.pki import csr, keys
-from certwright.testing.builders import ca_issuer, certificate, self_signed_issuer
+from certwright.testing.builders import ca_issuer, ca_secret, certificate, self_signed_issuer
 from certwright.testing.checks import is_ready
-from certwright.testing.cluster import Cluster, Running
+from certwright.testing.clock import Clock
+from certwright.testing.cluster import Cluster, Running, as_admin, embedded_server, own_namespace
 from certwright.testing.tap import Trouble
 
 MANY = 50
@@ -125,6 +131,38 @@ async def test_failed_issuances_cost_nothing_before_the_next_try(
     assert running.tap.calls[before:] == []
     await ca.live_through(timedelta(minutes=2))
     assert counted(running, before)["create", "certificaterequests"] == MANY
+
+
+class Quota(Admission):
+    """Refuses every new request whose name begins with `bad-`."""
+
+    def wants(self, kind: Kind, operation: str, subresource: str) -> bool:
+        del subresource
+        return kind.plural == "certificaterequests" and operation == "CREATE"
+
+    async def mutate(self, review: Review) -> None:
+        """Change nothing."""
+
+    async def validate(self, review: Review) -> None:
+        assert review.new is not None
+        if review.new["metadata"]["name"].startswith("bad-"):
+            raise denied("quota.example", "exceeded quota", [])
+
+
+async def test_requests_that_may_not_be_made_are_tried_ever_more_rarely_and_told_once_an_hour() -> None:
+    async with (
+        embedded_server(Clock(), [Rules(), Quota()]) as server,
+        own_namespace(partial(as_admin, server), Clock(), server) as cluster,
+    ):
+        await cluster.create(ca_secret(), ca_issuer())
+        running = await cluster.start()
+        await cluster.create(*(certificate(f"bad-{number}") for number in range(10)))
+        await cluster.live_through(timedelta(minutes=20))
+        before = len(running.tap.calls)
+        await cluster.live_through(HOUR)
+        calls = counted(running, before)
+        assert 10 * 11 < calls["create", "certificaterequests"] < 10 * 18
+        assert calls.total() - calls["create", "certificaterequests"] <= 10 * 2
 
 
 async def test_a_signer_that_is_not_installed_is_asked_for_one_request_and_all_are_told(
