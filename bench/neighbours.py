@@ -22,6 +22,7 @@ from msgspec import Struct
 from bench import cluster, issue
 from bench.calls import Counts, Source
 from bench.figures import print_all, write_json
+from bench.processes import parse
 from certwright.api.meta import CERTIFICATES
 from certwright.kube.client import Client
 
@@ -61,6 +62,8 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
         "rate_beside": beside["rate"],
         "ready_beside": beside["ready"],
         "share": round(beside["rate"] / alone["rate"], 3) if alone["rate"] else None,
+        "alone": _costs(alone),
+        "beside": _costs(beside),
         "calls_to_begin": _words(begun),
         "calls_per_second_from_creation": sampled,
         "idle_calls_per_second": round(sum(idle.values()) / options.calm, 2),
@@ -70,6 +73,12 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
 
 def _words(calls: Counts) -> dict[str, int]:
     return {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(calls.items())}
+
+
+def _costs(figures: dict[str, Any]) -> dict[str, Any]:
+    """What depends less on what else the machine does than seconds do."""
+    cpu = {name: used["cpu_ms_each"] for name, used in figures["processes"].items()}
+    return {"calls_each": figures.get("calls_each"), "cpu_ms_each": cpu}
 
 
 def _in(options: Options, namespace: str) -> issue.Options:
@@ -135,6 +144,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         concurrency=args.concurrency,
         namespace=f"bench-{int(time.time())}",
         timeout=args.timeout,
+        processes=parse(tuple(args.process)),
         calls=issue.source(args),
         keep=args.keep,
     )
