@@ -2,7 +2,8 @@
 
 On any cluster, with any implementation: `--count` Certificates of CA issuers are issued and timed, then
 `--hopeless` others are created that wait for an issuer of a group nobody serves, then the same again.
-Between, for `--calm` seconds, the calls are counted that the controllers make with nothing else to do.
+Between, the calls are counted that the controllers make with nothing else to do: in every ten seconds from
+the first creation on, and over `--calm` seconds at the end.
 
     python -m bench.neighbours --kubeconfig FILE --audit-log audit.log
 """
@@ -11,6 +12,8 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -19,10 +22,13 @@ from msgspec import Struct
 from bench import cluster, issue
 from bench.calls import Counts, Source
 from bench.figures import print_all, write_json
+from bench.processes import parse
 from certwright.api.meta import CERTIFICATES
 from certwright.kube.client import Client
 
 GROUP = "issuers.example.com"
+SAMPLE = 10.0
+"""Seconds."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -39,9 +45,13 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
     namespace = options.issue.namespace
     alone = await issue.measure(client, _in(options, f"{namespace}-alone"))
     await cluster.make_namespace(client, f"{namespace}-hopeless")
-    await _create_hopeless(client, options, f"{namespace}-hopeless")
-    await asyncio.sleep(options.settle)
-    idle = await _calls_per_second(options.issue.calls, options.calm)
+    calls = options.issue.calls
+    before = await calls.read() if calls is not None else Counts()
+    async with _sampling(calls) as sampled:
+        await _create_hopeless(client, options, f"{namespace}-hopeless")
+        await asyncio.sleep(options.settle)
+    begun = await calls.read() - before if calls is not None else Counts()
+    idle = await _calls_during(calls, options.calm)
     beside = await issue.measure(client, _in(options, f"{namespace}-beside"))
     if not options.issue.keep:
         await cluster.delete_namespace(client, f"{namespace}-hopeless")
@@ -52,9 +62,23 @@ async def measure(client: Client, options: Options) -> dict[str, Any]:
         "rate_beside": beside["rate"],
         "ready_beside": beside["ready"],
         "share": round(beside["rate"] / alone["rate"], 3) if alone["rate"] else None,
+        "alone": _costs(alone),
+        "beside": _costs(beside),
+        "calls_to_begin": _words(begun),
+        "calls_per_second_from_creation": sampled,
         "idle_calls_per_second": round(sum(idle.values()) / options.calm, 2),
-        "idle_calls": {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(idle.items())},
+        "idle_calls": _words(idle),
     }
+
+
+def _words(calls: Counts) -> dict[str, int]:
+    return {f"{verb} {kind} {code}": n for (verb, kind, code), n in sorted(calls.items())}
+
+
+def _costs(figures: dict[str, Any]) -> dict[str, Any]:
+    """What depends less on what else the machine does than seconds do."""
+    cpu = {name: used["cpu_ms_each"] for name, used in figures["processes"].items()}
+    return {"calls_each": figures.get("calls_each"), "cpu_ms_each": cpu}
 
 
 def _in(options: Options, namespace: str) -> issue.Options:
@@ -87,7 +111,25 @@ def _hopeless(name: str) -> dict[str, Any]:
     }
 
 
-async def _calls_per_second(calls: Source | None, seconds: float) -> Counts:
+@asynccontextmanager
+async def _sampling(calls: Source | None) -> AsyncIterator[list[float]]:
+    """Calls per second of every ten seconds, while this lasts; the last few are left out."""
+    rates: list[float] = []
+
+    async def sample() -> None:
+        while calls is not None:
+            made = await _calls_during(calls, SAMPLE)
+            rates.append(round(sum(made.values()) / SAMPLE, 1))
+
+    task = asyncio.create_task(sample())
+    try:
+        yield rates
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _calls_during(calls: Source | None, seconds: float) -> Counts:
     if calls is None:
         return Counts()
     before, end = await calls.read(), time.monotonic() + seconds
@@ -102,6 +144,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         concurrency=args.concurrency,
         namespace=f"bench-{int(time.time())}",
         timeout=args.timeout,
+        processes=parse(tuple(args.process)),
         calls=issue.source(args),
         keep=args.keep,
     )

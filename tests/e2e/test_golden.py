@@ -36,7 +36,7 @@ from certwright.testing.cluster import Cluster
 CASES = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("golden/*.yaml"))}
 
 PASSWORD = "changeit"  # of all PKCS#12 keystores
-REFUSED = "The built-in approver is not allowed to approve this request: ..."
+REFUSED = "The built-in approver is not allowed to approve requests for this issuer: ..."
 """The event of a refusal, without the words of whoever refuses."""
 
 Want = dict[str, Any]

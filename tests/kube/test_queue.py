@@ -94,6 +94,7 @@ def test_failures_of_one_key_double_its_delay_up_to_the_cap_and_delay_no_other_k
         assert queue.failures("bad") == 8
         queue.forget("bad")
         assert queue.fail("bad") <= 1
+        assert [queue.fail("worse", cap=300) > 30 for _ in range(8)] == [False] * 6 + [True] * 2
 
     virtual(scenario())
 

@@ -233,12 +233,15 @@ class Worlds:
         """The world of the case, for a CertificateRequest."""
         certificate = self.certificate(self.case.get("certificate"))
         issuer = self.case.get("issuer")
+        held = self.case.get("held_until")
         return RequestWorld(
             self.request({"revision": 1, "key": "A"} | self.case["request"], certificate),
             self.issuer(issuer) if issuer else None,
             self.case.get("issuer_kind", "Issuer"),
             self.case.get("kind_served", True),
             self.case.get("approval_refused", False),
+            datetime.fromisoformat(held) if held else None,
+            self.case.get("refusal", ""),
         )
 
     def issuer(self, short: dict[str, Any]) -> Issuer:

@@ -12,6 +12,8 @@ OUTCOMES = {"signed": Signed, "pending": Pending, "permanent": Permanent, "broke
 def rendered(plan: Plan) -> dict[str, Any]:
     out: dict[str, Any] = {"actions": [], "events": [], "waiting_for": plan.waiting_for}
     out["summary"] = plan.summary
+    if plan.wake_at is not None:
+        out["wake_at"] = plan.wake_at.isoformat().replace("+00:00", "Z")
     for action in plan.actions:
         if isinstance(action, PatchStatus):
             conditions = action.status.get("conditions", [])

@@ -226,8 +226,9 @@ class Certificates:
             await self._adopt_request(certificate, action.name)
             return
         except (Forbidden, Invalid) as error:
-            event = _request_failed(f"Failed to create CertificateRequest {action.name}: {error.message}")
-            self._events.emit(CERTIFICATES, certificate, (event,))
+            text = f"Failed to create CertificateRequest {action.name}: {error.message}"
+            hour = f"{self._clock():%F %H}"  # servers forget events after an hour
+            self._events.emit(CERTIFICATES, certificate, (_request_failed(text, once=True, cause=hour),))
             raise
         made = created.metadata.creation_timestamp or self._clock()
         self._recent.note_request(certificate.metadata.uid, made)
@@ -298,8 +299,8 @@ class _Undone(Exception):  # noqa: N818 - not an error of the program
         self.events = events
 
 
-def _request_failed(message: str, *, once: bool = False) -> Event:
-    return Event("RequestFailed", message, "certificates-request-manager", WARNING, once)
+def _request_failed(message: str, *, once: bool = False, cause: str = "") -> Event:
+    return Event("RequestFailed", message, "certificates-request-manager", WARNING, once, cause)
 
 
 def secret_index(certificate: Certificate) -> list[str]:

@@ -9,12 +9,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-from certwright.kube.errors import ApiError, Conflict
+from certwright.kube.errors import ApiError, Conflict, Forbidden, Invalid
 from certwright.kube.queue import Queue
 from certwright.kube.runner import run
 from certwright.plan.actions import Action, Plan
+
+REFUSED_CAP: Final = 300.0
+"""Seconds that a key waits at most whose writes are refused: that lasts longer than a broken line."""
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +121,7 @@ class Engine(Generic[K, W]):
 
     def _failed(self, key: K, error: Exception) -> None:
         self.counters.errors += 1
-        delay = self.queue.fail(key)
+        delay = self.queue.fail(key, REFUSED_CAP if isinstance(error, (Forbidden, Invalid)) else None)
         what = f"{self.controller.name} {_words(key)}"
         if isinstance(error, Retry):  # expected: the object's condition says it too
             level = logging.DEBUG if error.told else logging.INFO

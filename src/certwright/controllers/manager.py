@@ -133,7 +133,15 @@ class Controllers:
             )
         )
         self._requests = CertificateRequests(
-            client, self.requests, self.lookup, reader, events, config.policy, clock, self._wake_owner_of
+            client,
+            self.requests,
+            self.lookup,
+            reader,
+            events,
+            config.policy,
+            clock,
+            self._wake_owner_of,
+            self._wake_request,
         )
         self.request_engine = engine(self._requests, base=5.0, cap=300.0)
         self.issuer_engine = engine(
@@ -217,10 +225,14 @@ class Controllers:
     def _request_changed(self, old: CertificateRequest | None, new: CertificateRequest | None) -> None:
         for request in _both(old, new):
             self._wake_owner_of(request)
-        if new is None and old is not None:
-            self._requests.forget(old)
-        elif new is not None and not is_final(new):
+        if new is not None and not is_final(new):
             self.request_engine.queue.add((new.metadata.namespace, new.metadata.name))
+        else:
+            for request in _both(old, new):
+                self._requests.forget(request)
+
+    def _wake_request(self, key: tuple[str, str]) -> None:
+        self.request_engine.queue.add(key)
 
     def _wake_owner_of(self, request: CertificateRequest) -> None:
         owner = controller_of(request.metadata)
@@ -274,9 +286,12 @@ class Controllers:
         policy = self._config.policy
         if not policy.approve or not all(policy.runs(name) for name in _AT_ONCE):
             return False
+        namespace, ref = certificate.metadata.namespace, certificate.spec.issuer_ref
+        if self._requests.is_signer_refused(namespace, ref):
+            return False
         if any(map(self._requests.is_refused, self.requests.by_index("owner", certificate.metadata.uid))):
             return False
-        issuer = self.lookup.find(certificate.metadata.namespace, certificate.spec.issuer_ref)
+        issuer = self.lookup.find(namespace, ref)
         return signs_at_once(issuer) and signer_runs(issuer_type_of(issuer), policy)
 
 

@@ -8,7 +8,8 @@ from certwright.kube.events import EventRecorder, reference
 from certwright.kube.store import HasMetadata
 from certwright.plan.actions import Event
 
-_REMEMBERED = 10_000
+_REMEMBERED = 100_000
+"""So many objects may wait for something at a time, and each is told of it once."""
 
 
 class PlanEvents:
@@ -16,7 +17,7 @@ class PlanEvents:
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
-        self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._seen: OrderedDict[int, None] = OrderedDict()
 
     def emit(self, resource: Resource, obj: HasMetadata, events: Iterable[Event]) -> int:
         """Record events about an object; returns how many of them are new."""
@@ -35,7 +36,7 @@ class PlanEvents:
         return count
 
     def _already(self, obj: HasMetadata, event: Event) -> bool:
-        key = (obj.metadata.uid, event.reason, event.message, event.cause)
+        key = hash((obj.metadata.uid, event.reason, event.message, event.cause))
         if key in self._seen:
             return True
         self._seen[key] = None

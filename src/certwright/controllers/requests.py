@@ -1,30 +1,31 @@
 """CertificateRequests: reads their world, has them signed, writes the outcome."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
 
 from certwright.api import annotations as ann
 from certwright.api import conditions
-from certwright.api.certmanager import CertificateRequest
+from certwright.api.certmanager import CertificateRequest, IssuerRef
 from certwright.api.meta import CERTIFICATE_REQUESTS
 from certwright.api.outcomes import Outcome, Pending, Permanent
-from certwright.api.reasons import APPROVED
+from certwright.api.reasons import APPROVED, DENIED
 from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.issuers import IssuerLookup
 from certwright.controllers.objects import Objects
 from certwright.controllers.recording import PlanEvents
+from certwright.controllers.refusals import Hold, Refusals, Signer
 from certwright.issuers.contract import Reader, Site
 from certwright.issuers.registry import ISSUER_TYPES
 from certwright.kube.client import Client
-from certwright.kube.errors import Forbidden
+from certwright.kube.errors import ApiError, Conflict, Forbidden
 from certwright.kube.store import Store
 from certwright.plan import actions
-from certwright.plan.actions import WARNING, Action, Event, Plan
-from certwright.plan.request import APPROVER, conclude, plan_request
+from certwright.plan.actions import Action, Plan
+from certwright.plan.request import conclude, plan_request
 from certwright.plan.world import Policy, RequestWorld
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ Key = tuple[str, str]
 class CertificateRequests:
     """The controller of CertificateRequests: approver and signer in one, so one writer of their status.
 
-    `on_refusal` is told of each request that it finds it may not approve.
+    `on_refusal` is told of each request that it finds it may not approve now, `wake` of those that it may
+    approve again.
     """
 
     name = "certificaterequests"
@@ -50,8 +52,10 @@ class CertificateRequests:
         policy: Policy,
         clock: Callable[[], datetime],
         on_refusal: Callable[[CertificateRequest], None],
+        wake: Callable[[Key], None],
     ) -> None:
         self._on_refusal = on_refusal
+        self._wake = wake
         self._objects = Objects(client, CERTIFICATE_REQUESTS, CertificateRequest, requests)
         self._issuers = issuers
         self._reader = reader
@@ -59,14 +63,21 @@ class CertificateRequests:
         self._policy = policy
         self._clock = clock
         self._refused: dict[Key, str] = {}
+        self._refusals = Refusals()
 
     def is_refused(self, request: CertificateRequest) -> bool:
         """Whether a write with our approval of a request was forbidden, and none has succeeded since."""
         return self._refused.get(_key(request)) == request.metadata.uid
 
+    def is_signer_refused(self, namespace: str, ref: IssuerRef) -> bool:
+        """Whether requests of a namespace for an issuer wait because approval was refused to one of them."""
+        return self._refusals.is_refused(signer_of(namespace, ref))
+
     def forget(self, request: CertificateRequest) -> None:
-        """Remember nothing about a request that is gone."""
+        """Remember nothing about a request that is gone or decided."""
         self._refused.pop(_key(request), None)
+        for other in self._refusals.forget(_signer(request), _key(request)):
+            self._wake(other)
 
     async def gather(self, key: Key) -> RequestWorld | None:
         """Read the world of a request: itself, the issuer it names, and whether we may approve it."""
@@ -75,8 +86,16 @@ class CertificateRequests:
             return None
         ref = request.spec.issuer_ref
         issuer, kind = self._issuers.find(key[0], ref), issuer_key(ref)[1]
-        served, refused = self._issuers.serves(kind), self.is_refused(request)
-        return RequestWorld(request, issuer, kind, kind_served=served, approval_refused=refused)
+        hold = self._hold(request)
+        return RequestWorld(
+            request,
+            issuer,
+            kind,
+            kind_served=self._issuers.serves(kind),
+            approval_refused=self.is_refused(request) or self.is_signer_refused(key[0], ref),
+            held_until=hold.until if hold is not None else None,
+            refusal=hold.refusal if hold is not None else "",
+        )
 
     def plan(self, world: RequestWorld, now: datetime) -> Plan:
         """Decide."""
@@ -95,30 +114,64 @@ class CertificateRequests:
         """Take in the request as it is now."""
         await self._objects.refresh(*key)
 
+    def _hold(self, request: CertificateRequest) -> Hold | None:
+        """Why a request is not to be approved now, if it is ours to approve."""
+        if not self._policy.approve or is_decided(request):
+            self.forget(request)
+            return None
+        alone = self.is_refused(request) or not is_ours(request.spec.issuer_ref)
+        hold = self._refusals.hold(_signer(request), _key(request), self._clock(), alone=alone)
+        if hold is not None and not alone:
+            self._note_refused(request)
+        return hold
+
+    def _note_refused(self, request: CertificateRequest) -> None:
+        self._refused[_key(request)] = request.metadata.uid
+        self._on_refusal(request)
+
     async def _write(self, world: RequestWorld, action: actions.PatchStatus) -> None:
         """Write the status. A refusal of more than an approval is tried again with the approval alone."""
         request = world.request
+        if isinstance(action, actions.Approve):
+            await self._approve(request, action)
+            return
         try:
             await self._objects.patch_status(request, action)
         except Forbidden as error:
-            if isinstance(action, actions.Approve):
-                self._tell_refusal(request, error)
-                raise Retry(f"approval is refused: {error}", told=True) from error
             if not self._policy.approve or is_approved(request) or self.is_refused(request):
                 raise
-            self._refused[_key(request)] = request.metadata.uid
-            self._on_refusal(request)
+            self._note_refused(request)
             raise Replan from error
-        if isinstance(action, actions.Approve):
-            self._refused.pop(_key(request), None)
 
-    def _tell_refusal(self, request: CertificateRequest, error: Forbidden) -> None:
-        """Say once that we may not approve a request: in the log, and to whoever looks at the request."""
-        text = f"The built-in approver is not allowed to approve this request: {error.message}"
-        event = Event("ApprovalForbidden", text, APPROVER, WARNING, once=True)
-        if self._events.emit(CERTIFICATE_REQUESTS, request, (event,)):
-            where = f"{request.metadata.namespace}/{request.metadata.name}"
-            log.warning("%s %s cannot be approved, and waits: %s", self.name, where, error.message)
+    async def _approve(self, request: CertificateRequest, action: actions.Approve) -> None:
+        """Write an approval alone. What is answered holds for all requests of the signer."""
+        signer, key = _signer(request), _key(request)
+        self._refusals.ask(signer, key, self._clock())
+        try:
+            await self._objects.patch_status(request, action)
+        except Forbidden as error:
+            news = self._refusals.refuse(signer, key, self._clock(), error.message)
+            for other in news:
+                self._wake(other)
+            if news:
+                text = "%s %s and others of its issuer cannot be approved, and wait: %s"
+                log.warning(text, self.name, "/".join(key), error.message)
+            raise Replan from error
+        except ApiError as error:
+            if not isinstance(error, Conflict):
+                self._refusals.refuse(signer, key, self._clock())
+            raise
+        else:
+            self._refused.pop(key, None)
+            self._release(self._refusals.allow(signer, key))
+        finally:
+            self._release(self._refusals.give_up(signer, key))
+
+    def _release(self, keys: Iterable[Key]) -> None:
+        """Requests that were held may be approved, those of our signers together with what comes of it."""
+        for key in keys:
+            self._refused.pop(key, None)
+            self._wake(key)
 
     async def _sign(self, world: RequestWorld, action: actions.Sign) -> None:
         outcome = await self._ask(world, action.issuer_type)
@@ -140,6 +193,21 @@ class CertificateRequests:
 
 def _key(request: CertificateRequest) -> Key:
     return request.metadata.namespace, request.metadata.name
+
+
+def signer_of(namespace: str, ref: IssuerRef) -> Signer:
+    """Whom a right to approve concerns. Kinds of other groups are taken for namespaced ones."""
+    name, kind, group = issuer_key(ref)
+    return group, kind, "" if is_ours(ref) and kind == "ClusterIssuer" else namespace, name
+
+
+def _signer(request: CertificateRequest) -> Signer:
+    return signer_of(request.metadata.namespace, request.spec.issuer_ref)
+
+
+def is_decided(request: CertificateRequest) -> bool:
+    """Whether somebody has approved or denied a request."""
+    return is_approved(request) or conditions.has(request.status.conditions, DENIED)
 
 
 def is_approved(request: CertificateRequest) -> bool:

@@ -84,11 +84,14 @@ class Queue(Generic[K]):
         self._schedule.add(key, due)
         self._wake()
 
-    def fail(self, key: K) -> float:
-        """Count a failure of `key` and run it again after its back-off; returns that delay in seconds."""
+    def fail(self, key: K, cap: float | None = None) -> float:
+        """Count a failure of `key` and run it again after its back-off; returns that delay in seconds.
+
+        `cap` bounds this delay instead of the usual one.
+        """
         failures = self._failures.get(key, 0) + 1
         self._failures[key] = failures
-        delay = backoff(key, failures, self._base, self._cap)
+        delay = backoff(key, failures, self._base, self._cap if cap is None else cap)
         self.add_after(key, delay)
         return delay
 

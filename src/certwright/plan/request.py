@@ -26,6 +26,7 @@ ISSUER_TYPES = ("acme", "ca", "vault", "selfsigned", "venafi")
 """The types of issuers, in upstream's order of precedence: the first that a spec has is the one."""
 
 APPROVED_TEXT = "Certificate request has been approved by cert-manager.io"
+UNALLOWED = "an approver who may approve it"
 MANAGER = f"cert-manager-{APPROVER}"
 """The one field manager of applies: two that own parts of one status would undo each other's."""
 
@@ -46,12 +47,14 @@ def plan_request(world: RequestWorld, policy: Policy, now: datetime) -> Plan:
     approved = conditions.has(request.status.conditions, "Approved")
     approve = not approved and policy.approve
     idle = _not_to_be_signed(world, policy)
+    if approve and world.held_until is not None and now < world.held_until:
+        return _held(world, world.held_until)
     if idle is not None:
         return _approve(request, policy, now, idle) if approve else idle
     if not approved and not approve:
         return _unapproved(world, policy)
     if approve and world.approval_refused:
-        return _approve(request, policy, now, Plan(waiting_for="an approver who may approve it"))
+        return _approve(request, policy, now, Plan(waiting_for=UNALLOWED))
     blocked = _blocked(world)
     if blocked is not None:
         return conclude(world, blocked, now, approve=approve, policy=policy)
@@ -205,6 +208,19 @@ def _approve(request: CertificateRequest, policy: Policy, now: datetime, rest: P
         for write in _write(request, wanted, {}, APPROVER, policy)
     )
     return Plan(approvals, trace=rest.trace, summary="is to be approved", waiting_for=rest.waiting_for)
+
+
+def _held(world: RequestWorld, until: datetime) -> Plan:
+    """Wait, because approval was refused for the same signer; say so once."""
+    text = f"The built-in approver is not allowed to approve requests for this issuer: {world.refusal}"
+    told = Emit(events=(Event("ApprovalForbidden", text, APPROVER, WARNING, once=True),))
+    return Plan(
+        (told,) if world.refusal else (),
+        wake_at=until,
+        trace=(Check("approval is not refused", passed=False, detail=world.refusal),),
+        summary="waits until it may be approved",
+        waiting_for=UNALLOWED,
+    )
 
 
 def _unapproved(world: RequestWorld, policy: Policy) -> Plan:

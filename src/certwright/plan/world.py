@@ -150,7 +150,8 @@ class RequestWorld(Struct, frozen=True):
 
     `issuer` is None when it does not exist, or is of a kind that is not served here. `approval_refused` says
     that a write with our approval in it was forbidden: the approval is then tried alone, so that nothing is
-    signed in vain, and nothing else is taken for the reason.
+    signed in vain, and nothing else is taken for the reason. Until `held_until` no approval is tried, because
+    others of the same signer have none; `refusal` is what was said to them, if anything.
     """
 
     request: CertificateRequest
@@ -158,6 +159,8 @@ class RequestWorld(Struct, frozen=True):
     issuer_kind: str = "Issuer"
     kind_served: bool = True
     approval_refused: bool = False
+    held_until: datetime | None = None
+    refusal: str = ""
 
 
 class IssuerWorld(Struct, frozen=True):
