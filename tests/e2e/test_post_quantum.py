@@ -1,7 +1,9 @@
-"""A post-quantum hierarchy from its root to renewed leaves, on the embedded API server."""
+"""A post-quantum hierarchy from its root to renewed leaves, on any API server that knows of ML-DSA."""
 
 from datetime import timedelta
 
+import pytest
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -9,6 +11,7 @@ from certwright.api.certmanager import AdditionalOutputFormat, Certificate, Cert
 from certwright.api.foreign import Event, Secret
 from certwright.api.meta import CERTIFICATES, ObjectMeta
 from certwright.controllers.explain import explain
+from certwright.kube.errors import Invalid
 from certwright.pki import sign
 from certwright.pki.certificate import parse_certificate
 from certwright.testing.builders import ca_issuer, ca_secret, certificate, self_signed_issuer
@@ -17,6 +20,17 @@ from certwright.testing.cluster import Cluster
 
 ML_DSA_44, ML_DSA_65 = PrivateKey(algorithm="ML-DSA-44"), PrivateKey(algorithm="ML-DSA-65")
 FORMATS = [AdditionalOutputFormat(type="DER"), AdditionalOutputFormat(type="CombinedPEM")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster(any_cluster: Cluster) -> Cluster:
+    """A namespace on the API server that was asked for, if our definitions are installed there."""
+    try:
+        wanted = certificate("web", private_key=ML_DSA_44)
+        await any_cluster.client.create(CERTIFICATES, wanted, any_cluster.namespace, dry_run=True)
+    except Invalid:
+        pytest.skip("the CustomResourceDefinitions of this API server know no ML-DSA")
+    return any_cluster
 
 
 async def hierarchy(cluster: Cluster) -> bytes:
