@@ -103,3 +103,17 @@ def test_a_secret_without_a_key_is_not_complete() -> None:
     assert is_complete(FIRST)
     assert not is_complete({"tls.crt": b"certificate", "tls.key": b""})
     assert not is_complete({"tls.key": b"key"})
+
+
+def test_further_formats_and_keystores_are_files_too_and_go_when_they_go(tmp_path: Path) -> None:
+    private = {"key.der", "tls-combined.pem", "keystore.jks", "keystore.p12"}
+    public = {"truststore.jks", "truststore.p12"}
+    more = {name: name.encode() for name in private | public}
+    assert export(tmp_path, "shop", "web", FIRST | more | {"note.txt": b"somebody else's"})
+    directory = tmp_path / "shop/web"
+    assert contents(directory) == FIRST | more
+    modes = {name: (directory / name).stat().st_mode & 0o777 for name in FIRST | more}
+    assert {name for name, mode in modes.items() if mode == 0o600} == private | {"tls.key"}
+    assert not export(tmp_path, "shop", "web", FIRST | more)
+    assert export(tmp_path, "shop", "web", FIRST)
+    assert contents(directory) == FIRST

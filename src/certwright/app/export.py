@@ -4,7 +4,7 @@ The layout is that of a Secret volume of Kubernetes, so whatever reloads there r
 
     DIR/NAMESPACE/SECRET/tls.crt -> ..data/tls.crt
     DIR/NAMESPACE/SECRET/..data  -> ..VERSION
-    DIR/NAMESPACE/SECRET/..VERSION/{tls.crt,tls.key,ca.crt}
+    DIR/NAMESPACE/SECRET/..VERSION/{tls.crt,tls.key,ca.crt,...}
 
 Changing the one link `..data` changes all files at once: a reader that resolves it first (or opens the
 directory) sees a key and certificate of one issuance, whenever it looks and whenever we are killed. The
@@ -19,7 +19,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-FILES = ("tls.crt", "tls.key", "ca.crt")
+from certwright.api import annotations as ann
+
+PUBLIC = frozenset({ann.TLS_CRT, ann.CA_CRT, ann.TRUSTSTORE_JKS, ann.TRUSTSTORE_PKCS12})
+"""Files without a private key."""
+FILES = (*PUBLIC, ann.TLS_KEY, ann.KEY_DER, ann.TLS_COMBINED, ann.KEYSTORE_JKS, ann.KEYSTORE_PKCS12)
+"""What is exported of a Secret: everything that is written into it for a Certificate."""
 _LINK = "..data"
 _UNFINISHED = "..unfinished"
 
@@ -30,7 +35,7 @@ def is_complete(data: Mapping[str, bytes]) -> bool:
 
 
 def export(root: Path, namespace: str, name: str, data: Mapping[str, bytes]) -> bool:
-    """Make DIR/NAMESPACE/SECRET hold exactly the certificate, key and CA in `data`; False if it did already.
+    """Make DIR/NAMESPACE/SECRET hold exactly the `FILES` that are in `data`; False if it did already.
 
     On disk when it returns. Raises OSError; what was there before then stays as it was.
     """
@@ -87,7 +92,7 @@ def _write_version(directory: Path, files: Mapping[str, bytes]) -> str:
         shutil.rmtree(unfinished)
     unfinished.mkdir(mode=0o700)
     for file, data in files.items():
-        _write(unfinished / file, data, 0o600 if file == "tls.key" else 0o644)
+        _write(unfinished / file, data, 0o644 if file in PUBLIC else 0o600)
     _sync(unfinished)
     version = f"..{secrets.token_hex(8)}"
     unfinished.rename(directory / version)
