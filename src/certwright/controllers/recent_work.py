@@ -4,15 +4,15 @@ Memory only, and lost with the process: what has to outlive it stands in request
 """
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from certwright.api.meta import whole_second
+from certwright.plan.budget import HOUR
 from certwright.plan.world import Recent
 
-HOUR = timedelta(hours=1)
 _NOTHING = Recent()
 
 

@@ -11,7 +11,7 @@ from certwright.api import conditions
 from certwright.api.certmanager import CertificateRequest, IssuerRef
 from certwright.api.meta import CERTIFICATE_REQUESTS
 from certwright.api.outcomes import Outcome, Pending, Permanent
-from certwright.api.reasons import APPROVED, DENIED
+from certwright.api.reasons import APPROVED, DENIED, FAILED, ISSUED, READY
 from certwright.api.references import is_ours, issuer_key
 from certwright.controllers.engine import Replan, Retry
 from certwright.controllers.issuers import IssuerLookup
@@ -22,7 +22,7 @@ from certwright.issuers.contract import Reader, Site
 from certwright.issuers.registry import ISSUER_TYPES
 from certwright.kube.client import Client
 from certwright.kube.errors import ApiError, Conflict, Forbidden
-from certwright.kube.store import Store
+from certwright.kube.store import Store, key_of
 from certwright.plan import actions
 from certwright.plan.actions import Action, Plan
 from certwright.plan.request import conclude, plan_request
@@ -67,7 +67,7 @@ class CertificateRequests:
 
     def is_refused(self, request: CertificateRequest) -> bool:
         """Whether a write with our approval of a request was forbidden, and none has succeeded since."""
-        return self._refused.get(_key(request)) == request.metadata.uid
+        return self._refused.get(key_of(request)) == request.metadata.uid
 
     def is_signer_refused(self, namespace: str, ref: IssuerRef) -> bool:
         """Whether requests of a namespace for an issuer wait because approval was refused to one of them."""
@@ -75,8 +75,8 @@ class CertificateRequests:
 
     def forget(self, request: CertificateRequest) -> None:
         """Remember nothing about a request that is gone or decided."""
-        self._refused.pop(_key(request), None)
-        for other in self._refusals.forget(_signer(request), _key(request)):
+        self._refused.pop(key_of(request), None)
+        for other in self._refusals.forget(_signer(request), key_of(request)):
             self._wake(other)
 
     async def gather(self, key: Key) -> RequestWorld | None:
@@ -120,13 +120,13 @@ class CertificateRequests:
             self.forget(request)
             return None
         alone = self.is_refused(request) or not is_ours(request.spec.issuer_ref)
-        hold = self._refusals.hold(_signer(request), _key(request), self._clock(), alone=alone)
+        hold = self._refusals.hold(_signer(request), key_of(request), self._clock(), alone=alone)
         if hold is not None and not alone:
             self._note_refused(request)
         return hold
 
     def _note_refused(self, request: CertificateRequest) -> None:
-        self._refused[_key(request)] = request.metadata.uid
+        self._refused[key_of(request)] = request.metadata.uid
         self._on_refusal(request)
 
     async def _write(self, world: RequestWorld, action: actions.PatchStatus) -> None:
@@ -145,7 +145,7 @@ class CertificateRequests:
 
     async def _approve(self, request: CertificateRequest, action: actions.Approve) -> None:
         """Write an approval alone. What is answered holds for all requests of the signer."""
-        signer, key = _signer(request), _key(request)
+        signer, key = _signer(request), key_of(request)
         self._refusals.ask(signer, key, self._clock())
         try:
             await self._objects.patch_status(request, action)
@@ -191,10 +191,6 @@ class CertificateRequests:
         return await signer.sign(world.request, Site(issuer, namespace, self._reader, self._clock()))
 
 
-def _key(request: CertificateRequest) -> Key:
-    return request.metadata.namespace, request.metadata.name
-
-
 def signer_of(namespace: str, ref: IssuerRef) -> Signer:
     """Whom a right to approve concerns. Kinds of other groups are taken for namespaced ones."""
     name, kind, group = issuer_key(ref)
@@ -232,7 +228,7 @@ def key_secret_index(request: CertificateRequest) -> list[str]:
 
 def is_issued(request: CertificateRequest) -> bool:
     """Whether its signer has said that the certificate is there."""
-    return any(c.type == "Ready" and c.reason == "Issued" for c in request.status.conditions)
+    return _answer(request) == ISSUED
 
 
 def without_answer(request: CertificateRequest) -> CertificateRequest:
@@ -243,7 +239,10 @@ def without_answer(request: CertificateRequest) -> CertificateRequest:
 
 def is_final(request: CertificateRequest) -> bool:
     """Whether a signer has nothing left to do with a request."""
-    return any(
-        c.type == "Ready" and c.reason in {"Issued", "Failed", "Denied"}
-        for c in request.status.conditions or ()
-    )
+    return _answer(request) in {ISSUED, FAILED, DENIED}
+
+
+def _answer(request: CertificateRequest) -> str:
+    """The reason of the condition Ready; empty if there is none."""
+    ready = conditions.find(request.status.conditions, READY)
+    return ready.reason if ready is not None else ""
